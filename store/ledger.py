@@ -1,0 +1,291 @@
+"""The run ledger: one row per (stage, trigger event, generation), which is also the queue.
+
+waiting → ready → running → done | backoff | dead | cancelled. Only the head of a mailbox (stage, chat) is
+ever ready, running or in backoff; a unique index refuses a second. Every function here is one short, fixed
+piece of SQL inside the caller's transaction. A claim carries a token that grows with each hand-out: whoever
+comes back with an older one is fenced off and changes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import apsw
+
+from store.rows import row, rows
+
+MAX_CRASHES = 3
+"""A run that took the process down this often is dead: something about it kills us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What the ledger must know of a stage to enqueue a run for it."""
+
+    stage: str
+    lane: str
+    priority: int
+
+
+class Claim(NamedTuple):
+    """A run handed out to this process. `token` proves it is still ours when we come back."""
+
+    run_id: int
+    stage: str
+    event_id: int
+    chat_id: int
+    generation: int
+    lane: str
+    attempt: int
+    crashes: int
+    token: int
+    claimed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed, as it is kept: `told` is the JSON a page shows (what, means, do, detail)."""
+
+    error_class: str
+    told: str
+
+
+def enqueue(
+    db: apsw.Connection,
+    route: Route,
+    event_id: int,
+    chat_id: int,
+    *,
+    now: int,
+    generation: int = 0,
+    due: int = 0,
+) -> None:
+    """Add the run for this stage and event, once: a repeat is ignored.
+
+    It becomes the mailbox's head when there is none, and waits otherwise. A run that is due later keeps its
+    place as head until then.
+    """
+    db.execute(
+        "INSERT INTO run(stage, event_id, chat_id, generation, state, lane, priority, due, enqueued_at)"
+        " SELECT ?1, ?2, ?3, ?4, CASE WHEN EXISTS (SELECT 1 FROM run WHERE stage = ?1 AND chat_id = ?3"
+        " AND state IN ('waiting', 'ready', 'running', 'backoff')) THEN 'waiting'"
+        " WHEN ?7 > ?8 THEN 'backoff' ELSE 'ready' END,"
+        " ?5, ?6, ?7, ?8 WHERE true ON CONFLICT DO NOTHING",
+        (route.stage, event_id, chat_id, generation, route.lane, route.priority, due, now),
+    )
+
+
+def claim(db: apsw.Connection, boot_id: int, lane: str, limit: int, *, now: int) -> list[Claim]:
+    """Hand out up to `limit` ready heads of a lane, highest priority first."""
+    ready = rows(
+        db,
+        "SELECT id, stage, event_id, chat_id, generation, lane, attempt + 1, crashes, token + 1, ? FROM run"
+        " WHERE state = 'ready' AND lane = ? AND stage NOT IN (SELECT name FROM stage WHERE paused)"
+        " ORDER BY priority DESC, id LIMIT ?",
+        (now, lane, limit),
+    )
+    claims = [Claim(*found) for found in ready]
+    for one in claims:
+        db.execute(
+            "UPDATE run SET state = 'running', attempt = ?, token = ?, boot_id = ?, started_at = ?,"
+            " stop = NULL WHERE id = ?",
+            (one.attempt, one.token, boot_id, now, one.run_id),
+        )
+        db.execute(
+            "INSERT INTO attempt(run_id, token, boot_id, started_at) VALUES (?, ?, ?, ?)",
+            (one.run_id, one.token, boot_id, now),
+        )
+    return claims
+
+
+def finish(db: apsw.Connection, claimed: Claim, state: str, figures: str | None = None, *, now: int) -> bool:
+    """Close the run as done or cancelled and let the next of its mailbox step up.
+
+    False when the claim is no longer ours; the caller must then drop everything it was about to write.
+    """
+    return _leave(db, claimed, state, now=now, finished_at=now) and _settled(
+        db, claimed, state, now=now, figures=figures
+    )
+
+
+def fail(db: apsw.Connection, claimed: Claim, failure: Failure, due: int | None, *, now: int) -> bool:
+    """Put the run into backoff until `due`, keeping its place as head, or declare it dead (`due` None)."""
+    state = "dead" if due is None else "backoff"
+    if not _leave(db, claimed, state, now=now, due=due or 0, finished_at=now if due is None else None):
+        return False
+    return _settled(db, claimed, state, now=now, failure=failure)
+
+
+def uncount(db: apsw.Connection, claimed: Claim) -> None:
+    """Give the attempt back: the failure was not the run's own (a rate limit, a full disk, a shutdown)."""
+    db.execute("UPDATE run SET attempt = max(attempt - 1, 0) WHERE id = ?", (claimed.run_id,))
+
+
+def hand_back(db: apsw.Connection, claimed: Claim, *, now: int) -> bool:
+    """Return an unfinished run to the head of its mailbox at shutdown; it is no attempt and no crash."""
+    if not _leave(db, claimed, "ready", now=now):
+        return False
+    uncount(db, claimed)
+    _close_attempt(db, claimed.run_id, claimed.token, "handed_back", now=now)
+    return True
+
+
+def _leave(
+    db: apsw.Connection,
+    claimed: Claim,
+    state: str,
+    *,
+    now: int,
+    due: int = 0,
+    finished_at: int | None = None,
+) -> bool:
+    db.execute(
+        "UPDATE run SET state = ?, due = ?, finished_at = ?, boot_id = NULL"
+        " WHERE id = ? AND state = 'running' AND token = ?",
+        (state, due, finished_at, claimed.run_id, claimed.token),
+    )
+    return db.changes() == 1
+
+
+def _settled(
+    db: apsw.Connection,
+    claimed: Claim,
+    state: str,
+    *,
+    now: int,
+    failure: Failure | None = None,
+    figures: str | None = None,
+) -> bool:
+    _close_attempt(db, claimed.run_id, claimed.token, state, now=now, failure=failure, figures=figures)
+    if state != "backoff":
+        promote(db, claimed.stage, claimed.chat_id, now=now)
+    return True
+
+
+def _close_attempt(
+    db: apsw.Connection,
+    run_id: int,
+    token: int,
+    outcome: str,
+    *,
+    now: int,
+    failure: Failure | None = None,
+    figures: str | None = None,
+) -> None:
+    db.execute(
+        "UPDATE attempt SET finished_at = ?, outcome = ?, error_class = ?, error = ?, figures = ?"
+        " WHERE run_id = ? AND token = ?",
+        (
+            now,
+            outcome,
+            failure.error_class if failure else None,
+            failure.told if failure else None,
+            figures,
+            run_id,
+            token,
+        ),
+    )
+
+
+def promote(db: apsw.Connection, stage: str, chat_id: int, *, now: int) -> None:
+    """Make the oldest waiting run of a mailbox its head, unless it has one."""
+    db.execute(
+        "UPDATE run SET state = CASE WHEN due > ?3 THEN 'backoff' ELSE 'ready' END"
+        " WHERE id = (SELECT id FROM run WHERE stage = ?1 AND chat_id = ?2 AND state = 'waiting'"
+        " ORDER BY event_id, id LIMIT 1) AND NOT EXISTS (SELECT 1 FROM run WHERE stage = ?1 AND chat_id = ?2"
+        " AND state IN ('ready', 'running', 'backoff'))",
+        (stage, chat_id, now),
+    )
+
+
+def wake_due(db: apsw.Connection, *, now: int) -> int:
+    """Make ready what has waited out its backoff; returns how many."""
+    db.execute("UPDATE run SET state = 'ready' WHERE state = 'backoff' AND due <= ?", (now,))
+    return db.changes()
+
+
+def next_due(db: apsw.Connection) -> int | None:
+    """When the earliest run in backoff is due (UTC ms)."""
+    found = row(db, "SELECT min(due) FROM run WHERE state = 'backoff'")
+    return found[0] if found else None
+
+
+def recover(db: apsw.Connection, boot_id: int, *, now: int) -> int:
+    """Take back every run a dead process held: ready again, or dead after too many crashes."""
+    held = rows(
+        db,
+        "SELECT id, stage, chat_id, token, crashes + 1 FROM run WHERE state = 'running' AND boot_id = ?",
+        (boot_id,),
+    )
+    for run_id, stage, chat_id, token, crashes in held:
+        dead = crashes >= MAX_CRASHES
+        db.execute(
+            "UPDATE run SET state = ?, crashes = ?, boot_id = NULL, token = token + 1, finished_at = ?,"
+            " attempt = max(attempt - 1, 0) WHERE id = ?",
+            ("dead" if dead else "ready", crashes, now if dead else None, run_id),
+        )
+        _close_attempt(db, run_id, token, "crash", now=now, failure=_CRASHED)
+        if dead:
+            promote(db, stage, chat_id, now=now)
+    db.execute("UPDATE boot SET ended_at = ? WHERE id = ?", (now, boot_id))
+    return len(held)
+
+
+_CRASHED = Failure(
+    "crash",
+    '{"what": "Fabula was ended in the middle of this step.", "means": "Nothing it had accepted is lost.",'
+    ' "do": "It is tried again by itself; after three crashes it waits for you.", "detail": ""}',
+)
+
+
+def retry(db: apsw.Connection, run_ids: Sequence[int], *, now: int) -> int:
+    """Another round of attempts for dead, cancelled or backing-off runs,; returns how many."""
+    changed = 0
+    for run_id in sorted(run_ids):
+        found = row(db, "SELECT stage, chat_id, state FROM run WHERE id = ?", (run_id,))
+        if not found or found[2] not in ("dead", "cancelled", "backoff"):
+            continue
+        state = "ready" if found[2] == "backoff" else "waiting"
+        db.execute(
+            "UPDATE run SET state = ?, due = 0, attempt = 0, crashes = 0, finished_at = NULL WHERE id = ?",
+            (state, run_id),
+        )
+        promote(db, found[0], found[1], now=now)
+        changed += 1
+    return changed
+
+
+def discard(db: apsw.Connection, run_ids: Sequence[int], *, now: int) -> int:
+    """Give up runs that are not running; their events stay, the step is skipped. Returns how many."""
+    changed = 0
+    for run_id in run_ids:
+        given_up = rows(
+            db,
+            "UPDATE run SET state = 'cancelled', finished_at = ? WHERE id = ?"
+            " AND state IN ('waiting', 'ready', 'backoff', 'dead') RETURNING stage, chat_id",
+            (now, run_id),
+        )
+        for stage, chat_id in given_up:
+            db.execute("DELETE FROM partial WHERE run_id = ?", (run_id,))
+            promote(db, stage, chat_id, now=now)
+            changed += 1
+    return changed
+
+
+def request_stop(db: apsw.Connection, chat_id: int, lane: str, *, now: int) -> int:
+    """Ask whoever runs this chat's lane to stop where it is; a run in backoff there is given up."""
+    backing_off = rows(
+        db, "SELECT id FROM run WHERE chat_id = ? AND lane = ? AND state = 'backoff'", (chat_id, lane)
+    )
+    given_up = discard(db, [run_id for (run_id,) in backing_off], now=now)
+    db.execute(
+        "UPDATE run SET stop = 'stopped' WHERE chat_id = ? AND lane = ? AND state = 'running'",
+        (chat_id, lane),
+    )
+    return given_up + db.changes()
+
+
+def counts(db: apsw.Connection) -> Mapping[tuple[str, str], int]:
+    """(stage, state) → number of runs."""
+    grouped = rows(db, "SELECT stage, state, count(*) FROM run GROUP BY stage, state")
+    return {(stage, state): number for stage, state, number in grouped}

@@ -1,0 +1,55 @@
+"""Reading the log: single events, and everything after a position in order."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import apsw
+
+from store import events
+from store.errors import NotFound
+from store.events import Event
+from store.rows import Row, row, rows
+
+COLUMNS = "id, chat_id, branch_id, kind, schema, payload, cause_id, run_id, ordinal, recorded_at"
+PAGE = 500
+
+
+def _event(found: Row) -> Event[Any]:
+    event_id, chat_id, branch_id, kind, version, payload, cause_id, run_id, ordinal, recorded_at = found
+    decoded = events.decode(kind, version, payload)
+    return Event(event_id, chat_id, branch_id, decoded, cause_id, run_id, ordinal, recorded_at)
+
+
+def event(db: apsw.Connection, event_id: int) -> Event[Any]:
+    found = row(db, f"SELECT {COLUMNS} FROM event WHERE id = ?", (event_id,))
+    if found is None:
+        raise NotFound(f"There is no event {event_id}.")
+    return _event(found)
+
+
+def position(db: apsw.Connection) -> int:
+    """The id of the newest event; 0 in an empty log."""
+    found = row(db, "SELECT max(id) FROM event")
+    return (found[0] or 0) if found else 0
+
+
+def after(db: apsw.Connection, position: int, *, limit: int = PAGE) -> list[Event[Any]]:
+    """The next events of the whole log."""
+    found = rows(db, f"SELECT {COLUMNS} FROM event WHERE id > ? ORDER BY id LIMIT ?", (position, limit))
+    return [_event(one) for one in found]
+
+
+def of_chat(db: apsw.Connection, chat_id: int, position: int, *, limit: int = PAGE) -> list[Event[Any]]:
+    """The next events of one chat."""
+    found = rows(
+        db,
+        f"SELECT {COLUMNS} FROM event WHERE chat_id = ? AND id > ? ORDER BY id LIMIT ?",
+        (chat_id, position, limit),
+    )
+    return [_event(one) for one in found]
+
+
+def everything(db: apsw.Connection) -> Iterator[Event[Any]]:
+    """The log from its beginning, one row at a time."""
+    for found in db.execute(f"SELECT {COLUMNS} FROM event ORDER BY id"):
+        yield _event(found)

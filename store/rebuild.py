@@ -1,0 +1,84 @@
+"""Rebuild: fold the whole log again. No model is called, no clock is read.
+
+`rebuild` replaces the live projections in one transaction; `check` folds into a scratch database and
+compares it with the live one row by row, inside one snapshot, so it can run while Fabula does.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from store import log
+from store.projections import PROJECTIONS, clear, project
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One row that a rebuild would change; `live` or `rebuilt` is None where the row is missing."""
+
+    table: str
+    row_id: int
+    live: tuple[Any, ...] | None
+    rebuilt: tuple[Any, ...] | None
+
+
+def rebuild(db: apsw.Connection, progress: Progress = lambda _: None) -> int:
+    """Drop and refold every projection within the caller's transaction; returns the events folded."""
+    clear(db)
+    return _fold(db, db, progress)
+
+
+def check(db: apsw.Connection, progress: Progress = lambda _: None) -> list[Difference]:
+    """Rows in which the live projections differ from a scratch rebuild."""
+    db.execute("BEGIN")
+    try:
+        scratch = _scratch(db)
+        _fold(db, scratch, progress)
+        return [difference for table in PROJECTIONS for difference in _differences(table, db, scratch)]
+    finally:
+        db.execute("ROLLBACK")
+
+
+def _fold(source: apsw.Connection, target: apsw.Connection, progress: Progress) -> int:
+    folded = 0
+    for event in log.everything(source):
+        project(target, event)
+        folded += 1
+        progress(folded)
+    return folded
+
+
+def _scratch(db: apsw.Connection) -> apsw.Connection:
+    scratch = apsw.Connection(":memory:")
+    marks = ", ".join("?" for _ in PROJECTIONS)
+    for (sql,) in db.execute(
+        f"SELECT sql FROM sqlite_master WHERE tbl_name IN ({marks}) AND sql IS NOT NULL",
+        PROJECTIONS,
+    ):
+        scratch.execute(str(sql))
+    return scratch
+
+
+def _rows(db: apsw.Connection, table: str) -> Iterator[tuple[Any, ...]]:
+    yield from db.execute(f"SELECT * FROM {table} ORDER BY id")
+
+
+def _differences(table: str, live: apsw.Connection, rebuilt: apsw.Connection) -> Iterator[Difference]:
+    """Walk both tables in id order, side by side."""
+    left, right = _rows(live, table), _rows(rebuilt, table)
+    a, b = next(left, None), next(right, None)
+    while a is not None or b is not None:
+        if b is None or (a is not None and a[0] < b[0]):
+            yield Difference(table, a[0] if a else 0, a, None)
+            a = next(left, None)
+        elif a is None or b[0] < a[0]:
+            yield Difference(table, b[0], None, b)
+            b = next(right, None)
+        else:
+            if a != b:
+                yield Difference(table, a[0], a, b)
+            a, b = next(left, None), next(right, None)

@@ -1,0 +1,17 @@
+"""Rows as SQLite gives them: typed by the schema, not by Python, and narrowed by whoever reads them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+Row = tuple[Any, ...]
+
+
+def rows(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    return db.execute(sql, values).fetchall()
+
+
+def row(db: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> Row | None:
+    """The first row, or None."""
+    return db.execute(sql, values).fetchone()

@@ -1,0 +1,131 @@
+"""Reading the projections on the hot path: fixed SQL on one query-only connection, microseconds each.
+
+Pages and reports that may take milliseconds use `store.queries` in a thread instead.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apsw
+
+from store.errors import NotFound
+from store.rows import Row, row, rows
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    id: int
+    name: str
+    aliases: tuple[str, ...]
+    description: str
+    personality: str
+    first_message: str
+    post_history: str
+    archived: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    id: int
+    branch_id: int
+    title: str
+    host_id: int
+    you_name: str
+    you_persona: str
+    turns: int
+    archived: bool
+    changed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn; `speaker_id` None is you. Dialogue order is (anchor_id, id)."""
+
+    id: int
+    chat_id: int
+    anchor_id: int
+    ordinal: int
+    speaker_id: int | None
+    text: str
+    answers: int | None
+    truncated: bool
+    ended: str
+    model: str
+    run_id: int | None
+    recorded_at: int
+
+
+BOT = "id, name, aliases, description, personality, first_message, post_history, archived"
+CHAT = "id, branch_id, title, host_id, you_name, you_persona, turns, archived, changed_at"
+TURN = (
+    "id, chat_id, anchor_id, ordinal, speaker_id, text, answers, truncated, ended, model, run_id, recorded_at"
+)
+END_OF_DIALOGUE = (2**62, 2**62)
+
+
+def bot_of(found: Row) -> Bot:
+    bot_id, name, aliases, description, personality, first_message, post_history, archived = found
+    known_as = tuple(json.loads(aliases))
+    return Bot(bot_id, name, known_as, description, personality, first_message, post_history, bool(archived))
+
+
+def chat_of(found: Row) -> Chat:
+    chat_id, branch_id, title, host_id, you_name, you_persona, turns, archived, changed_at = found
+    return Chat(chat_id, branch_id, title, host_id, you_name, you_persona, turns, bool(archived), changed_at)
+
+
+def turn_of(found: Row) -> Turn:
+    turn_id, chat_id, anchor_id, ordinal, speaker_id, text, answers, truncated, *ending = found
+    return Turn(turn_id, chat_id, anchor_id, ordinal, speaker_id, text, answers, bool(truncated), *ending)
+
+
+def bot(db: apsw.Connection, bot_id: int) -> Bot:
+    found = row(db, f"SELECT {BOT} FROM bot WHERE id = ?", (bot_id,))
+    if found is None:
+        raise NotFound(f"There is no bot {bot_id}.", hint="The list of bots shows the ones there are.")
+    return bot_of(found)
+
+
+def chat(db: apsw.Connection, chat_id: int) -> Chat:
+    found = row(db, f"SELECT {CHAT} FROM chat WHERE id = ?", (chat_id,))
+    if found is None:
+        raise NotFound(f"There is no chat {chat_id}.", hint="The list of chats shows the ones there are.")
+    return chat_of(found)
+
+
+def turn(db: apsw.Connection, turn_id: int) -> Turn:
+    found = row(db, f"SELECT {TURN} FROM turn WHERE id = ?", (turn_id,))
+    if found is None:
+        raise NotFound(f"There is no turn {turn_id}.")
+    return turn_of(found)
+
+
+def dialogue_back_from(db: apsw.Connection, turn_id: int) -> Iterator[Turn]:
+    """The turn and those before it in dialogue order, newest first, read as far as the caller goes."""
+    start = turn(db, turn_id)
+    backwards = db.execute(
+        f"SELECT {TURN} FROM turn WHERE chat_id = ? AND (anchor_id, id) <= (?, ?)"
+        " ORDER BY anchor_id DESC, id DESC",
+        (start.chat_id, start.anchor_id, start.id),
+    )
+    for found in backwards:
+        yield turn_of(found)
+
+
+def turns_before(db: apsw.Connection, chat_id: int, before: int | None, limit: int) -> list[Turn]:
+    """Up to `limit` turns before the given one (or the newest), in dialogue order."""
+    anchor = turn(db, before) if before is not None else None
+    backwards = rows(
+        db,
+        f"SELECT {TURN} FROM turn WHERE chat_id = ? AND (anchor_id, id) < (?, ?)"
+        " ORDER BY anchor_id DESC, id DESC LIMIT ?",
+        (chat_id, *((anchor.anchor_id, anchor.id) if anchor else END_OF_DIALOGUE), limit),
+    )
+    return [turn_of(found) for found in reversed(backwards)]
+
+
+def partial_text(db: apsw.Connection, run_id: int) -> str:
+    """What an earlier attempt of this run had already written; empty when nothing was."""
+    found = row(db, "SELECT text FROM partial WHERE run_id = ?", (run_id,))
+    return found[0] if found else ""

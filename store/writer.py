@@ -1,0 +1,224 @@
+"""The writer: one thread, one connection, every change of the database.
+
+Steps from any thread gather in a queue; whatever has gathered is committed together, each step inside its
+own savepoint so that a bad one cannot fail its neighbours. Before the commit, free slots of this process are
+filled with the ready heads the steps have just produced: a claim never costs a transaction of its own and
+never races another process, because the write lock is held. Nothing is told to anyone before the commit.
+"""
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import apsw
+import outcome
+import trio
+
+from store import ledger
+from store.database import disk_full
+from store.errors import StoreFailed
+from store.ledger import Claim
+from store.txn import Clock, Routes, Txn
+
+T = TypeVar("T")
+Step = Callable[[Txn], T]
+MAX_BATCH = 256
+_CURRENT = threading.local()
+
+
+def current_txn() -> Txn | None:
+    """The transaction running on this thread, if it is the writer's."""
+    return cast("Txn | None", getattr(_CURRENT, "txn", None))
+
+
+@dataclass(slots=True)
+class Slots:
+    """How many more runs of each lane this process takes; touched on the writer's thread only."""
+
+    boot_id: int
+    free: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a commit brought that others wait for."""
+
+    claims: list[Claim]
+    stop_requested: bool
+
+
+@dataclass(slots=True)
+class _Item:
+    step: Step[Any]
+    durable: bool
+    deliver: Callable[[outcome.Outcome[Any]], None]
+    task: trio.lowlevel.Task | None = None
+    result: outcome.Outcome[Any] | None = None
+
+
+@dataclass
+class Writer:
+    """Owns the writing connection. `durable` steps are on disk, not only in the file cache, when they
+    return: a person's acts are; what a stage derives can be derived again after a power cut, and the log
+    loses at most its newest part, never a middle one."""
+
+    path: Path
+    connection: apsw.Connection
+    routes: Routes
+    clock: Clock
+    slots: Slots | None = None
+    after_commit: Callable[[], None] = lambda: None
+    """Called on the writer's thread after each commit that changed something."""
+    listeners: list[Callable[[Committed], None]] = field(default_factory=list)
+    """Called on the trio thread, after the commit and before its submitters go on."""
+    commits: int = 0
+    _queue: queue.SimpleQueue[_Item | None] = field(default_factory=queue.SimpleQueue)
+    _token: trio.lowlevel.TrioToken | None = None
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._work, name="fabula-writer", daemon=True)
+        self._thread.start()
+
+    def attach(self, token: trio.lowlevel.TrioToken | None) -> None:
+        """Name the trio loop that listeners and submitters live in."""
+        self._token = token
+
+    def close(self) -> None:
+        """Commit what is queued, then end the thread."""
+        self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        self.connection.close()
+
+    async def submit(self, step: Step[T], *, durable: bool = False) -> T:
+        """Run a step and wait for its commit. Not cancellable: what is queued will happen."""
+        task = trio.lowlevel.current_task()
+        item = _Item(step, durable, lambda result: trio.lowlevel.reschedule(task, result), task)
+        self._queue.put(item)
+        return cast("T", await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED))
+
+    def post(self, step: Step[Any]) -> None:
+        """Run a step at some point; for what may be lost, such as a checkpoint of a partial text."""
+        self._queue.put(_Item(step, False, lambda _: None))
+
+    def call(self, step: Step[T], *, durable: bool = False) -> T:
+        """Run a step and wait for its commit, from a thread that runs no event loop."""
+        answer: queue.SimpleQueue[outcome.Outcome[T]] = queue.SimpleQueue()
+        self._queue.put(_Item(step, durable, answer.put))
+        return answer.get().unwrap()
+
+    def _work(self) -> None:
+        while True:
+            item = self._queue.get()
+            batch, closing = self._gather(item)
+            if batch:
+                self._commit(batch)
+            if closing:
+                return
+
+    def _gather(self, first: _Item | None) -> tuple[list[_Item], bool]:
+        batch: list[_Item] = []
+        item = first
+        while item is not None:
+            batch.append(item)
+            if len(batch) == MAX_BATCH:
+                return batch, False
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _commit(self, batch: list[_Item]) -> None:
+        txn = Txn(self.connection, self.routes, self.clock())
+        try:
+            level = "FULL" if any(item.durable for item in batch) else "NORMAL"
+            self.connection.execute(f"PRAGMA synchronous = {level}; BEGIN IMMEDIATE")
+            before = self.connection.total_changes()
+            self._run_steps(batch, txn)
+            claims = self._claim(txn)
+            changed = self.connection.total_changes() != before
+            self.connection.execute("COMMIT")
+        except apsw.Error as error:
+            self._failed(batch, error)
+            return
+        self._committed(claims)
+        self.commits += 1
+        self._deliver(batch, Committed(claims, txn.stop_requested))
+        if changed:
+            self.after_commit()
+
+    def _run_steps(self, batch: list[_Item], txn: Txn) -> None:
+        _CURRENT.txn = txn
+        try:
+            for item in batch:
+                self._run_step(item, txn)
+        finally:
+            _CURRENT.txn = None
+
+    def _run_step(self, item: _Item, txn: Txn) -> None:
+        self.connection.execute("SAVEPOINT step")
+        try:
+            item.result = outcome.Value(item.step(txn))
+        except (apsw.FullError, apsw.IOError):
+            raise
+        except Exception as error:
+            self.connection.execute("ROLLBACK TO step")
+            item.result = outcome.Error(error)
+        self.connection.execute("RELEASE step")
+
+    def _claim(self, txn: Txn) -> list[Claim]:
+        """Fill this process's free slots; they count as taken only once the commit has held."""
+        if self.slots is None:
+            return []
+        return [
+            one
+            for lane, free in self.slots.free.items()
+            if free > 0
+            for one in ledger.claim(self.connection, self.slots.boot_id, lane, free, now=txn.now)
+        ]
+
+    def _committed(self, claims: list[Claim]) -> None:
+        if self.slots is not None:
+            for one in claims:
+                self.slots.free[one.lane] -= 1
+
+    def _failed(self, batch: list[_Item], error: apsw.Error) -> None:
+        """Nothing of the batch was written: tell every submitter so."""
+        if not self.connection.get_autocommit():
+            self.connection.execute("ROLLBACK")
+        if isinstance(error, apsw.FullError):
+            told: StoreFailed = disk_full(self.path, error)
+        else:
+            told = StoreFailed(
+                f"The database {self.path} could not be written; nothing was changed.",
+                hint="Check the disk and that no other program holds the file, then try again.",
+                detail=f"{type(error).__name__}: {error}",
+            )
+        told.__cause__ = error
+        for item in batch:
+            item.result = outcome.Error(told)
+        self._deliver(batch, Committed([], False))
+
+    def _deliver(self, batch: list[_Item], committed: Committed) -> None:
+        for item in batch:
+            if item.task is None and item.result is not None:
+                item.deliver(item.result)
+        waiting = [item for item in batch if item.task is not None]
+        if self._token is None or not (waiting or self.listeners):
+            return
+        try:
+            self._token.run_sync_soon(self._tell, waiting, committed)
+        except trio.RunFinishedError:
+            self._token = None
+
+    def _tell(self, waiting: list[_Item], committed: Committed) -> None:
+        for listener in tuple(self.listeners):
+            listener(committed)
+        for item in waiting:
+            if item.result is not None:
+                item.deliver(item.result)
