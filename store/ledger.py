@@ -48,6 +48,7 @@ class Failure:
 
     error_class: str
     told: str
+    prompt: str | None = None
 
 
 def enqueue(
@@ -173,13 +174,15 @@ def _close_attempt(
     figures: str | None = None,
 ) -> None:
     db.execute(
-        "UPDATE attempt SET finished_at = ?, outcome = ?, error_class = ?, error = ?, figures = ?"
+        "UPDATE attempt SET finished_at = ?, outcome = ?, error_class = ?, error = ?, prompt = ?,"
+        " figures = ?"
         " WHERE run_id = ? AND token = ?",
         (
             now,
             outcome,
             failure.error_class if failure else None,
             failure.told if failure else None,
+            failure.prompt if failure else None,
             figures,
             run_id,
             token,

@@ -12,7 +12,7 @@ import apsw
 
 from store import events, ledger
 from store.events import ChatStarted, Event, Payload
-from store.ledger import Claim, Route
+from store.ledger import Route
 from store.projections import project
 from store.rows import row
 
@@ -35,9 +35,9 @@ class Txn:
     connection: apsw.Connection
     routes: Routes
     now: int
-    claims: list[Claim] = field(default_factory=list)
+    freed: list[str] = field(default_factory=list)
+    """Lanes in which a run of this process has just ended: the slot is filled in the same commit."""
     stop_requested: bool = False
-    wrote: bool = False
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> apsw.Cursor:
         return self.connection.execute(sql, values)
@@ -76,7 +76,6 @@ class Txn:
         project(self.connection, event)
         for route in self.routes.get(payload.kind, ()):
             ledger.enqueue(self.connection, route, event_id, chat_id or 0, now=self.now)
-        self.wrote = True
         return event
 
     def _next_event_id(self) -> int:

@@ -140,13 +140,14 @@ class Writer:
             self.connection.execute(f"PRAGMA synchronous = {level}; BEGIN IMMEDIATE")
             before = self.connection.total_changes()
             self._run_steps(batch, txn)
-            claims = self._claim(txn)
+            free = self._free(txn)
+            claims = self._claim(txn, free)
             changed = self.connection.total_changes() != before
             self.connection.execute("COMMIT")
         except apsw.Error as error:
             self._failed(batch, error)
             return
-        self._committed(claims)
+        self._take(free, claims)
         self.commits += 1
         self._deliver(batch, Committed(claims, txn.stop_requested))
         if changed:
@@ -171,21 +172,30 @@ class Writer:
             item.result = outcome.Error(error)
         self.connection.execute("RELEASE step")
 
-    def _claim(self, txn: Txn) -> list[Claim]:
-        """Fill this process's free slots; they count as taken only once the commit has held."""
+    def _free(self, txn: Txn) -> dict[str, int]:
+        """The slots to fill, counting those that the steps of this batch give back."""
+        free = dict(self.slots.free) if self.slots is not None else {}
+        for lane in txn.freed:
+            if lane in free:
+                free[lane] += 1
+        return free
+
+    def _claim(self, txn: Txn, free: dict[str, int]) -> list[Claim]:
         if self.slots is None:
             return []
         return [
             one
-            for lane, free in self.slots.free.items()
-            if free > 0
-            for one in ledger.claim(self.connection, self.slots.boot_id, lane, free, now=txn.now)
+            for lane, number in free.items()
+            if number > 0
+            for one in ledger.claim(self.connection, self.slots.boot_id, lane, number, now=txn.now)
         ]
 
-    def _committed(self, claims: list[Claim]) -> None:
+    def _take(self, free: dict[str, int], claims: list[Claim]) -> None:
+        """Count slots only once the commit has held."""
         if self.slots is not None:
             for one in claims:
-                self.slots.free[one.lane] -= 1
+                free[one.lane] -= 1
+            self.slots.free = free
 
     def _failed(self, batch: list[_Item], error: apsw.Error) -> None:
         """Nothing of the batch was written: tell every submitter so."""

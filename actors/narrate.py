@@ -1,0 +1,157 @@
+"""Narrate: the speaker's reply, streamed as it is written.
+
+`floor.given` arrives; one `turn.assistant` leaves. Whatever was written is kept: by Stop, by an endpoint that
+broke off, by a process that died. Only when there is nothing to keep does the run fail and try again.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from pipeline.prompt.ooc import strip_ooc
+from pipeline.prompt.scene import Line, SoloScene, Speaker, You
+from pipeline.prompt.solo import assemble
+
+from pipeline.context import Context, Interrupted, Writing
+from pipeline.inference.errors import EndpointFailed
+from pipeline.inference.types import Endpoint, Request, Usage
+from pipeline.retry import Retry
+from pipeline.stage import NARRATE, Emits, Lane, stage
+from store import views
+from store.errors import ErrorClass
+from store.events import Ending, Event, FloorGiven, TokenUsage, TurnAssistant
+
+NARRATOR_SLOT = 0
+"""The llama.cpp server slot narration is pinned to, so that other requests do not evict its prefix."""
+
+
+@stage(
+    "narrate",
+    on=(FloorGiven,),
+    lane=Lane.NARRATION,
+    priority=NARRATE,
+    retry=Retry(attempts=4, base_s=1.5, cap_s=12),
+    timeout_s=None,
+    durable=True,
+)
+async def narrate(floor: Event[FloorGiven], ctx: Context) -> Emits:
+    turn_id, speaker_id = floor.payload.turn_id, floor.payload.speaker_id
+    left = ctx.left_behind().strip()
+    if left:
+        yield TurnAssistant(
+            speaker_id=speaker_id, text=left, answers=turn_id, truncated=True, ended="crashed"
+        )
+        return
+    scene = solo_scene(ctx, turn_id, speaker_id)
+    if not strip_ooc(views.turn(ctx.db, turn_id).text).strip():
+        return
+    rendered = await _render(ctx, scene, ctx.writing(speaker_id))
+    yield TurnAssistant(
+        speaker_id=speaker_id,
+        text=rendered.text,
+        answers=turn_id,
+        truncated=rendered.ending not in ("complete", "length"),
+        ended=rendered.ending,
+        model=rendered.model,
+        usage=rendered.usage,
+    )
+
+
+def solo_scene(ctx: Context, turn_id: int, speaker_id: int) -> SoloScene:
+    """What the speaker knows of a scene with you alone; the dialogue is read newest first, on demand."""
+    bot = views.bot(ctx.db, speaker_id)
+    chat = views.chat(ctx.db, ctx.claim.chat_id)
+    speaker = Speaker(bot.id, bot.name, bot.description, bot.personality, bot.post_history)
+    names = {bot.id: bot.name, None: chat.you_name}
+    return SoloScene(speaker, You(chat.you_name, chat.you_persona), _lines(ctx, turn_id, names))
+
+
+def _lines(ctx: Context, turn_id: int, names: dict[int | None, str]) -> Iterator[Line]:
+    for turn in views.dialogue_back_from(ctx.db, turn_id):
+        yield Line(turn.id, turn.ordinal, turn.speaker_id, names[turn.speaker_id], turn.text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    text: str
+    ending: Ending
+    model: str
+    usage: TokenUsage | None
+
+
+async def _render(ctx: Context, scene: SoloScene, writing: Writing) -> _Rendered:
+    """Send the prompt and follow the stream to whatever end it comes to."""
+    endpoint, capabilities = await ctx.endpoints.narrator()
+    budgets = ctx.endpoints.budgets.within(capabilities.context_tokens)
+    layout = "cache" if capabilities.caches_prefix else "classic"
+    prompt = assemble(scene, ctx.counter.for_model(endpoint.model), budgets, layout=layout)
+    sampler = ctx.endpoints.sampler.model_copy(update={"max_tokens": budgets.response})
+    request = Request(messages=prompt.messages, sampler=sampler, slot=NARRATOR_SLOT)
+    ctx.prompt = request.model_dump_json(include={"messages", "sampler"})
+    ctx.figures["breakdown"] = prompt.breakdown.model_dump(mode="json")
+    stream = _Stream(ctx, writing)
+    ending = await stream.follow(endpoint, request)
+    text = writing.text.strip()
+    if not text:
+        raise _nothing_written(ctx)
+    if stream.usage is not None:
+        ctx.counter.observe(endpoint.model, prompt.breakdown.total, stream.usage.prompt_tokens)
+    return _Rendered(text, ending, stream.model or endpoint.model, _usage(stream.usage))
+
+
+def _usage(reported: Usage | None) -> TokenUsage | None:
+    if reported is None:
+        return None
+    return TokenUsage(
+        prompt_tokens=reported.prompt_tokens,
+        completion_tokens=reported.completion_tokens,
+        cached_tokens=reported.cached_tokens,
+    )
+
+
+def _nothing_written(ctx: Context) -> Exception:
+    if ctx.stopped:
+        return Interrupted(ctx.stop_reason)
+    return EndpointFailed(
+        "The model answered with nothing.",
+        hint="It is asked again by itself; if this goes on, try another model or shorten the bot's texts.",
+        error_class=ErrorClass.INVALID_OUTPUT,
+        retryable=True,
+    )
+
+
+@dataclass
+class _Stream:
+    """One generation being followed."""
+
+    ctx: Context
+    writing: Writing
+    model: str = ""
+    usage: Usage | None = None
+    finish: str | None = None
+
+    async def follow(self, endpoint: Endpoint, request: Request) -> Ending:
+        """Publish what arrives until the model, the person, the endpoint or the process ends it."""
+        try:
+            with self.ctx.stoppable():
+                await self._read(endpoint, request)
+        except EndpointFailed:
+            if not self.writing.text.strip():
+                raise
+            return "dropped"
+        if self.ctx.stopped and self.finish is None:
+            return "shutdown" if self.ctx.stop_reason == "shutdown" else "stopped"
+        return "length" if self.finish == "length" else "complete"
+
+    async def _read(self, endpoint: Endpoint, request: Request) -> None:
+        began = time.monotonic()
+        async with aclosing(endpoint.generate(request)) as chunks:
+            async for chunk in chunks:
+                if chunk.text:
+                    self.ctx.figures.setdefault("first_token_s", round(time.monotonic() - began, 4))
+                    self.writing.add(chunk.text)
+                self.finish = chunk.finish or self.finish
+                self.usage = chunk.usage or self.usage
+                self.model = chunk.model or self.model
+        self.ctx.figures["stream_s"] = round(time.monotonic() - began, 4)

@@ -1,0 +1,118 @@
+"""The context of a run: everything an actor may touch.
+
+An actor reads views, asks endpoints and yields events. It never writes: what it yields is committed by the
+consumer together with the end of its run.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import apsw
+import trio
+
+from pipeline.endpoints import Endpoints
+from pipeline.feed import Feed
+from pipeline.tokens import TokenCounter
+from store import views
+from store.ledger import Claim
+from store.store import Store
+from store.txn import Txn
+
+CHECKPOINT_S = 0.1
+
+
+class Interrupted(Exception):
+    """A run was asked to stop before it had anything to keep; `reason` is "stopped" or "shutdown"."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass
+class Context:
+    """One run's surroundings. `figures` and `prompt` are kept with the attempt, to answer "why?" later."""
+
+    claim: Claim
+    store: Store
+    feed: Feed
+    endpoints: Endpoints
+    counter: TokenCounter
+    stop_reason: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
+    prompt: str | None = None
+    scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    _stoppable: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    @property
+    def db(self) -> apsw.Connection:
+        """The projections, for queries that take microseconds."""
+        return self.store.hot
+
+    @property
+    def stopped(self) -> bool:
+        return self._stoppable.cancel_called
+
+    def stop(self, reason: str) -> None:
+        """Ask the run to keep what it has and end; safe at any moment, also before it begins to write."""
+        self.stop_reason = self.stop_reason or reason
+        self._stoppable.cancel()
+
+    @contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """The part of a run that Stop cuts short; what follows it still runs. Entered once."""
+        with self._stoppable:
+            yield
+
+    def left_behind(self) -> str:
+        """The text an earlier attempt of this run had written when its process died."""
+        return views.partial_text(self.db, self.claim.run_id)
+
+    def writing(self, speaker_id: int) -> "Writing":
+        """Begin a text that subscribers watch being written."""
+        return Writing(self, speaker_id)
+
+
+@dataclass
+class Writing:
+    """A text on its way: each piece is published at once and checkpointed about ten times a second, so that
+    a viewer in another process, a late tab and the recovery after a crash all find it."""
+
+    ctx: Context
+    speaker_id: int
+    text: str = ""
+    _checkpointed_at: float = -1.0
+
+    def add(self, piece: str) -> None:
+        """Append a piece; white space before the first word is dropped."""
+        piece = piece if self.text else piece.lstrip()
+        if not piece:
+            return
+        self.ctx.feed.say(self.ctx.claim, self.speaker_id, piece)
+        self.text += piece
+        now = trio.current_time()
+        if now - self._checkpointed_at >= CHECKPOINT_S:
+            self._checkpointed_at = now
+            self.ctx.store.writer.post(checkpoint(self.ctx.claim, self.speaker_id, self.text))
+
+
+def checkpoint(claim: Claim, speaker_id: int, text: str) -> Callable[[Txn], None]:
+    """Keep the text so far beside the log, unless the claim has passed to somebody else."""
+
+    def step(txn: Txn) -> None:
+        txn.execute(
+            "INSERT INTO partial(run_id, chat_id, token, speaker_id, text)"
+            " SELECT ?1, ?2, ?3, ?4, ?5 FROM run WHERE id = ?1 AND state = 'running' AND token = ?3"
+            " ON CONFLICT (run_id) DO UPDATE SET token = ?3, text = ?5",
+            (claim.run_id, claim.chat_id, claim.token, speaker_id, text),
+        )
+
+    return step
+
+
+def told(what: str, means: str, do: str, detail: str) -> str:
+    """An error as a person reads it: what happened, what it means, what to do, and the technical part."""
+    return json.dumps({"what": what, "means": means, "do": do, "detail": detail}, ensure_ascii=False)

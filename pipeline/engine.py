@@ -1,0 +1,23 @@
+"""The engine: the parts a page or a command needs, composed once and passed in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.endpoints import Endpoints
+from pipeline.feed import Feed
+from pipeline.play import Play
+from store.store import Store
+
+
+@dataclass
+class Engine:
+    """One process's view of Fabula. `working` says whether it also runs stages; `metrics` renders its
+    Prometheus exposition; `trouble` lists why it is not ready, in a person's words."""
+
+    store: Store
+    feed: Feed
+    play: Play
+    endpoints: Endpoints
+    working: bool
+    metrics: Callable[[], bytes]
+    trouble: Callable[[], list[str]]

@@ -1,0 +1,256 @@
+"""The feed: what subscribers of a chat see, in order, once, from this process or any other.
+
+Three sources meet here: the log (items with an id, resumable), the text being written (tokens and partials)
+and the state of the runs a person waits for. A subscriber that cannot keep up loses its buffer, never its
+place: it is caught up from the log again. Everything runs on the trio thread; nothing here awaits but the
+wait for news.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import apsw
+import trio
+
+from store import events, log, queries
+from store.events import Event
+from store.ledger import Claim
+from store.store import Store
+
+BUFFER = 256
+PAGE = 200
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to show. `id` is the log position; tokens, partials and run states have none."""
+
+    id: int | None
+    event: str
+    data: str
+
+    @cached_property
+    def sse(self) -> bytes:
+        """The item as a server-sent event; encoded once, however many subscribers there are."""
+        head = f"id: {self.id}\n" if self.id is not None else ""
+        return f"{head}event: {self.event}\ndata: {self.data}\n\n".encode()
+
+
+def item_of(event: Event[Any]) -> Item:
+    facts = {
+        "id": event.id,
+        "kind": event.kind,
+        "chat_id": event.chat_id,
+        "branch_id": event.branch_id,
+        "cause_id": event.cause_id,
+        "run_id": event.run_id,
+        "ordinal": event.ordinal,
+        "recorded_at": event.recorded_at,
+    }
+    return Item(
+        event.id, event.kind, f'{json.dumps(facts)[:-1]}, "payload": {events.encode(event.payload)}}}'
+    )
+
+
+@dataclass(slots=True)
+class _Text:
+    """A text being written, here or in another process."""
+
+    chat_id: int
+    attempt: int
+    speaker_id: int
+    text: str
+    here: bool
+
+    def partial(self, run_id: int) -> Item:
+        told = {"run_id": run_id, "attempt": self.attempt, "speaker_id": self.speaker_id, "text": self.text}
+        return Item(None, "partial", json.dumps(told))
+
+
+@dataclass(eq=False)
+class Subscription:
+    """An endless async iterator of items; `position` is the last log id it has handed out."""
+
+    feed: "Feed"
+    chat_id: int
+    position: int
+    lagging: bool = False
+    _send: trio.MemorySendChannel[Item] = field(init=False)
+    _receive: trio.MemoryReceiveChannel[Item] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._send, self._receive = trio.open_memory_channel[Item](BUFFER)
+
+    def offer(self, item: Item) -> None:
+        try:
+            self._send.send_nowait(item)
+        except trio.WouldBlock:
+            self.lagging = True
+
+    async def __aiter__(self) -> AsyncIterator[Item]:
+        while True:
+            for item in self._missed():
+                yield item
+            while not self.lagging:
+                item = await self._receive.receive()
+                if item.id is None or self._is_new(item.id):
+                    yield item
+
+    def _is_new(self, position: int) -> bool:
+        if position <= self.position:
+            return False
+        self.position = position
+        return True
+
+    def _missed(self) -> Iterator[Item]:
+        """Everything from the log since `position`, then the texts and runs as they stand."""
+        self._empty()
+        while page := log.of_chat(self.feed.hot, self.chat_id, self.position, limit=PAGE):
+            for event in page:
+                self.position = event.id
+                yield item_of(event)
+        self._empty()
+        yield from self.feed.standing(self.chat_id)
+
+    def _empty(self) -> None:
+        self.lagging = False
+        while True:
+            try:
+                self._receive.receive_nowait()
+            except trio.WouldBlock:
+                return
+
+
+class Feed:
+    """Fans the news of one process and its neighbours out to subscribers."""
+
+    def __init__(self, store: Store, watched: tuple[str, ...]) -> None:
+        """`watched` names the stages whose runs a person waits for."""
+        self.hot: apsw.Connection = store.hot
+        self._watched = watched
+        self._subscribers: dict[int, set[Subscription]] = {}
+        self._texts: dict[int, _Text] = {}
+        self._runs: dict[int, dict[int, str]] = {}
+        self._position = 0
+        self._news = trio.Event()
+        store.writer.listeners.append(lambda _: self._ring())
+        store.wake.listeners.append(self._ring)
+
+    def _ring(self) -> None:
+        self._news.set()
+
+    async def run(self) -> None:
+        """Tail the log until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news = trio.Event()
+            if self._subscribers:
+                self._tail()
+
+    @contextmanager
+    def subscribe(self, chat_id: int, after: int) -> Iterator[Subscription]:
+        """Follow a chat from a log position on."""
+        if not self._subscribers:
+            self._position = log.position(self.hot)
+        subscription = Subscription(self, chat_id, after)
+        self._subscribers.setdefault(chat_id, set()).add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._subscribers[chat_id].discard(subscription)
+            if not self._subscribers[chat_id]:
+                del self._subscribers[chat_id]
+                self._runs.pop(chat_id, None)
+
+    def say(self, claim: Claim, speaker_id: int, text: str) -> None:
+        """Publish the next piece of a text that is being written in this process."""
+        known = self._texts.get(claim.run_id)
+        if known is None or known.attempt != claim.token:
+            known = self._texts[claim.run_id] = _Text(claim.chat_id, claim.token, speaker_id, "", here=True)
+        self._grow(claim.run_id, known, text)
+
+    def fall_silent(self, claim: Claim) -> None:
+        """The text is in the log now, or given up."""
+        self._texts.pop(claim.run_id, None)
+
+    def standing(self, chat_id: int) -> Iterator[Item]:
+        """What a new subscriber must know besides the log."""
+        self._read_partials(chat_id)
+        for run_id, text in self._texts.items():
+            if text.chat_id == chat_id:
+                yield text.partial(run_id)
+        for run in queries.unsettled(self.hot, chat_id, self._watched):
+            yield _run_item(run)
+
+    def _grow(self, run_id: int, known: _Text, more: str) -> None:
+        told = {
+            "run_id": run_id,
+            "attempt": known.attempt,
+            "speaker_id": known.speaker_id,
+            "offset": len(known.text),
+            "text": more,
+        }
+        known.text += more
+        subscribers = self._subscribers.get(known.chat_id)
+        if subscribers:
+            self._publish(known.chat_id, Item(None, "token", json.dumps(told)))
+
+    def _publish(self, chat_id: int | None, item: Item) -> None:
+        for subscriber in self._subscribers.get(chat_id or 0, ()):
+            subscriber.offer(item)
+
+    def _tail(self) -> None:
+        while news := log.after(self.hot, self._position):
+            for event in news:
+                self._position = event.id
+                self._publish(event.chat_id, item_of(event))
+                if event.run_id is not None:
+                    self._texts.pop(event.run_id, None)
+        for chat_id in self._subscribers:
+            self._read_partials(chat_id)
+            self._tell_runs(chat_id)
+
+    def _read_partials(self, chat_id: int) -> None:
+        """Follow texts that another process is writing, by what it has checkpointed."""
+        stored = {partial.run_id: partial for partial in queries.partials(self.hot, chat_id)}
+        for run_id, partial in stored.items():
+            known = self._texts.get(run_id)
+            if known is not None and known.here:
+                continue
+            if known is None or not (known.attempt == partial.token and partial.text.startswith(known.text)):
+                known = _Text(chat_id, partial.token, partial.speaker_id, partial.text, here=False)
+                self._texts[run_id] = known
+                self._publish(chat_id, known.partial(run_id))
+            elif len(partial.text) > len(known.text):
+                self._grow(run_id, known, partial.text[len(known.text) :])
+        gone = [r for r, t in self._texts.items() if t.chat_id == chat_id and not t.here and r not in stored]
+        for run_id in gone:
+            del self._texts[run_id]
+
+    def _tell_runs(self, chat_id: int) -> None:
+        before = self._runs.get(chat_id, {})
+        now = {run.id: _run_item(run) for run in queries.unsettled(self.hot, chat_id, self._watched)}
+        for run_id in before.keys() - now.keys():
+            run = queries.run(self.hot, run_id)
+            if run is not None:
+                self._publish(chat_id, _run_item(run))
+        for run_id, item in now.items():
+            if before.get(run_id) != item.data:
+                self._publish(chat_id, item)
+        self._runs[chat_id] = {run_id: item.data for run_id, item in now.items()}
+
+
+def _run_item(run: queries.Run) -> Item:
+    told = {
+        "run_id": run.id,
+        "stage": run.stage,
+        "event_id": run.event_id,
+        "state": run.state,
+        "due": run.due,
+        "error": run.error if run.state in ("backoff", "dead") else None,
+    }
+    return Item(None, "run", json.dumps(told))

@@ -1,0 +1,91 @@
+"""What goes to an endpoint and what comes back, the same for every kind of endpoint."""
+
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+Role = Literal["system", "user", "assistant"]
+Finish = Literal["stop", "length"]
+M = TypeVar("M", bound=BaseModel)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Message(_Frozen):
+    role: Role
+    content: str
+
+
+class Sampler(_Frozen):
+    """How the next token is chosen; None leaves a setting to the endpoint. `max_tokens` bounds the reply."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    repeat_penalty: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    max_tokens: int = 512
+    stop: tuple[str, ...] = ()
+
+
+class Request(_Frozen):
+    """`slot` pins the request to one of a llama.cpp server's slots, where the endpoint has them."""
+
+    messages: tuple[Message, ...]
+    sampler: Sampler = Sampler()
+    slot: int | None = None
+
+
+class Usage(_Frozen):
+    """Token counts as the endpoint reports them; `cached_tokens` were not evaluated again."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a reply; the last ones carry the finish and the usage."""
+
+    text: str = ""
+    finish: Finish | None = None
+    usage: Usage | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an endpoint can do; parameters it does not take are not sent."""
+
+    streaming: bool = True
+    structured: Literal["json_schema", "json_object"] | None = None
+    caches_prefix: bool = False
+    slots: int = 0
+    tokenize: bool = False
+    context_tokens: int | None = None
+    samplers: frozenset[str] = frozenset()
+
+
+class Endpoint(Protocol):
+    """A model behind an address. Closing the generator of `generate` ends the request upstream."""
+
+    name: str
+    model: str
+
+    def generate(self, request: Request) -> AsyncGenerator[Chunk, None]: ...
+
+    async def decide(self, request: Request, schema: type[M]) -> M: ...
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]: ...
+
+    async def probe(self) -> Capabilities: ...
+
+    async def count_tokens(self, text: str) -> int | None: ...

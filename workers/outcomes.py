@@ -1,0 +1,128 @@
+"""Outcomes: how a run ends, each as one step that is a single transaction.
+
+done with its events, cancelled, failed into backoff or death, or handed back. Every step is fenced: when the
+claim has passed to somebody else, it raises and writes nothing.
+"""
+
+import json
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import trio
+from pipeline.inference.errors import EndpointFailed
+
+from pipeline.context import Context, told
+from pipeline.retry import TREATMENTS, delay_s
+from pipeline.stage import Stage
+from store import ledger
+from store.errors import ErrorClass, FabulaError
+from store.events import Payload
+from store.ledger import Claim, Failure
+from store.txn import Txn
+
+Step = Callable[[Txn], None]
+RATE_LIMIT_WAIT_S = 5.0
+
+
+class Fenced(Exception):
+    """The run was taken back while we worked on it; whatever we made of it is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an attempt failed and what that means for the run."""
+
+    error_class: ErrorClass
+    told: str
+    retryable: bool
+    retry_after_s: float | None
+
+
+def done(ctx: Context, payloads: Sequence[Payload]) -> Step:
+    """The run is done: its events, their folds, and the runs they trigger, in one commit."""
+    claim, figures = ctx.claim, json.dumps(ctx.figures) if ctx.figures else None
+
+    def step(txn: Txn) -> None:
+        _fence(ledger.finish(txn.connection, claim, "done", figures, now=txn.now))
+        for ordinal, payload in enumerate(payloads):
+            txn.append(
+                payload,
+                chat_id=claim.chat_id or None,
+                cause_id=claim.event_id,
+                run_id=claim.run_id,
+                ordinal=ordinal,
+            )
+        _release(txn, claim)
+
+    return step
+
+
+def cancelled(claim: Claim) -> Step:
+    """The person stopped the run before it had written anything."""
+
+    def step(txn: Txn) -> None:
+        _fence(ledger.finish(txn.connection, claim, "cancelled", now=txn.now))
+        _release(txn, claim)
+
+    return step
+
+
+def handed_back(claim: Claim) -> Step:
+    """The process shuts down; another, or the next, starts the run again."""
+
+    def step(txn: Txn) -> None:
+        _fence(ledger.hand_back(txn.connection, claim, now=txn.now))
+        txn.freed.append(claim.lane)
+
+    return step
+
+
+def failed(ctx: Context, stage: Stage, reason: Reason) -> Step:
+    """Back off or die, as the error's class and the stage's patience say."""
+    claim = ctx.claim
+    treatment = TREATMENTS[reason.error_class]
+    again = treatment.again and reason.retryable
+    if again and treatment.counts:
+        again = claim.attempt < stage.retry.attempts
+    wait_s = delay_s(stage.retry, claim.run_id, claim.attempt, reason.retry_after_s)
+    if reason.error_class is ErrorClass.RATE_LIMITED and reason.retry_after_s is None:
+        wait_s = max(wait_s, RATE_LIMIT_WAIT_S)
+    failure = Failure(reason.error_class.value, reason.told, ctx.prompt)
+
+    def step(txn: Txn) -> None:
+        due = txn.now + int(wait_s * 1000) if again else None
+        _fence(ledger.fail(txn.connection, claim, failure, due, now=txn.now))
+        if again and not treatment.counts:
+            ledger.uncount(txn.connection, claim)
+        txn.freed.append(claim.lane)
+
+    return step
+
+
+def reason_for(error: BaseException) -> Reason:
+    """Classify what an actor raised; anything unforeseen is a bug of ours and says so."""
+    if isinstance(error, EndpointFailed):
+        means = "The reply is not written yet; your turn is safe."
+        text = told(error.message, means, error.hint, error.detail)
+        return Reason(error.error_class, text, error.retryable, error.retry_after_s)
+    if isinstance(error, trio.TooSlowError):
+        text = told("This step took too long.", "It was ended; nothing is lost.", "It is tried again.", "")
+        return Reason(ErrorClass.TIMEOUT, text, True, None)
+    if isinstance(error, FabulaError):
+        text = told(error.message, "This step cannot go on as it is.", error.hint, error.detail)
+        return Reason(ErrorClass.REFUSED, text, False, None)
+    detail = "".join(traceback.format_exception(error))[-8000:]
+    what = f"Something in Fabula broke: {type(error).__name__}: {error}"
+    text = told(what, "This is a fault of ours; your turn is safe.", "Retry it, or report it.", detail)
+    return Reason(ErrorClass.BUG, text, False, None)
+
+
+def _fence(ours: bool) -> None:
+    if not ours:
+        raise Fenced
+
+
+def _release(txn: Txn, claim: Claim) -> None:
+    txn.execute("DELETE FROM partial WHERE run_id = ?", (claim.run_id,))
+    txn.freed.append(claim.lane)
