@@ -1,0 +1,53 @@
+"""What every test may use: a fresh database file, copied from one that was migrated once."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+from hypothesis import HealthCheck, settings
+
+from store.database import connect, prepare
+
+settings.register_profile(
+    "fabula", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("fabula")
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty database with every migration applied; copy it, never write it."""
+    path = tmp_path_factory.mktemp("migrated") / "chat.db"
+    prepare(path)
+    connection = connect(path, query_only=False)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE")
+    connection.close()
+    return path
+
+
+@pytest.fixture
+def fresh_path(migrated: Path, tmp_path: Path) -> Iterator[Callable[[], Path]]:
+    """Makes one more fresh database file each time it is called."""
+    made = 0
+
+    def make() -> Path:
+        nonlocal made
+        made += 1
+        folder = tmp_path / f"data{made}"
+        folder.mkdir()
+        return Path(shutil.copy(migrated, folder / "chat.db"))
+
+    return_value = make
+    yield return_value
+    for folder in tmp_path.glob("data*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database(fresh_path: Callable[[], Path]) -> Iterator[apsw.Connection]:
+    """A writing connection to a fresh database."""
+    connection = connect(fresh_path(), query_only=False)
+    yield connection
+    connection.close()
