@@ -12,6 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
+import apsw
+
 from store import ledger
 from store.locks import HAS_LOCKS, try_lock
 from store.rows import rows
@@ -60,6 +62,12 @@ def end(txn: Txn, boot: Boot) -> None:
 def release(boot: Boot) -> None:
     boot.lock_path.unlink(missing_ok=True)
     boot.lock.close()
+
+
+def another_works(db: apsw.Connection, database: Path) -> bool:
+    """Whether some process that runs stages is alive on this file."""
+    unended = rows(db, "SELECT id FROM boot WHERE ended_at IS NULL")
+    return any(not _is_gone(database, boot_id) for (boot_id,) in unended)
 
 
 def recover_orphans(txn: Txn, database: Path, own: int | None) -> int:

@@ -75,6 +75,8 @@ class Writer:
     listeners: list[Callable[[Committed], None]] = field(default_factory=list)
     """Called on the trio thread, after the commit and before its submitters go on."""
     commits: int = 0
+    failure: StoreFailed | None = None
+    """Why the last commit failed, until one succeeds again."""
     _queue: queue.SimpleQueue[_Item | None] = field(default_factory=queue.SimpleQueue)
     _token: trio.lowlevel.TrioToken | None = None
     _thread: threading.Thread | None = None
@@ -149,6 +151,7 @@ class Writer:
             return
         self._take(free, claims)
         self.commits += 1
+        self.failure = None
         self._deliver(batch, Committed(claims, txn.stop_requested))
         if changed:
             self.after_commit()
@@ -210,6 +213,7 @@ class Writer:
                 detail=f"{type(error).__name__}: {error}",
             )
         told.__cause__ = error
+        self.failure = told
         for item in batch:
             item.result = outcome.Error(told)
         self._deliver(batch, Committed([], False))

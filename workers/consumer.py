@@ -54,6 +54,7 @@ class Consumer:
     grace_s: float = GRACE_S
     huey: Huey = field(init=False)
     recovered: int = 0
+    ended: trio.Event = field(default_factory=trio.Event)
     _running: dict[int, Context] = field(default_factory=dict)
     _closing: trio.Event = field(default_factory=trio.Event)
     _idle: trio.Event = field(default_factory=trio.Event)
@@ -84,6 +85,7 @@ class Consumer:
             nursery.cancel_scope.cancel()
         await writer.submit(lambda txn: boots.end(txn, boot))
         boots.release(boot)
+        self.ended.set()
 
     def _listen(self, nursery: trio.Nursery, boot: Boot) -> Callable[[], None]:
         """Hear of claims, stop requests and other processes' commits; returns how to stop listening."""
