@@ -1,0 +1,302 @@
+"""A scripted model server on a real loopback socket, speaking OpenAI's chat completions and enough Ollama.
+
+In a test: `async with fake_endpoint() as fake:` and `fake.script(drops(after=3))`. As a process of its own:
+`python -m tests.fakes.endpoint --port 0 --pace-ms 5 --tokens 50` prints its URL; `POST /__script` takes a
+list of behaviours as JSON, `POST /__release` ends all stalls, `GET /__requests` tells what came in.
+
+It speaks HTTP through h11 on a bare trio socket, because it must be able to break a connection at any byte.
+"""
+
+import argparse
+import json
+import math
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import h11
+import trio
+
+from tests.fakes import dialects
+from tests.fakes.behaviour import BEFORE_HEADERS, Behaviour
+
+MODEL = "fake-model"
+Answer = tuple[int, Any]
+
+
+@dataclass
+class Seen:
+    """A request as it arrived (`arrived_at`: the machine's monotonic clock, the same in every process).
+
+    `disconnected` is set when the client hung up before the answer was complete.
+    """
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    json: Any
+    arrived_at: float
+    disconnected: trio.Event = field(default_factory=trio.Event)
+    ended: trio.Event = field(default_factory=trio.Event)
+
+
+class _Dropped(Exception):
+    """The script says to break the connection here."""
+
+
+@dataclass
+class FakeEndpoint:
+    """The server's script and its record. `requests` holds generations only, `paths` everything asked."""
+
+    base_url: str = ""
+    default: Behaviour = field(default_factory=Behaviour)
+    requests: list[Seen] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    routes: dict[str, Answer] = field(default_factory=dict)
+    _queue: deque[Behaviour] = field(default_factory=deque)
+    _released: trio.Event = field(default_factory=trio.Event)
+    _arrived: trio.Event = field(default_factory=trio.Event)
+    _met: int = 0
+
+    def script(self, *behaviours: Behaviour) -> None:
+        """The next generations behave like this, in turn; after them the default holds."""
+        self._queue.extend(behaviours)
+
+    def release(self) -> None:
+        """End every stall that is under way; later ones stall anew."""
+        self._released.set()
+        self._released = trio.Event()
+
+    async def next_request(self) -> Seen:
+        """The next generation request that has not been met yet, waiting for it to arrive."""
+        while self._met >= len(self.requests):
+            await self._arrived.wait()
+        self._met += 1
+        return self.requests[self._met - 1]
+
+    def record(self, seen: Seen) -> Behaviour:
+        """Note a generation request and take the behaviour scripted for it."""
+        self.requests.append(seen)
+        self._arrived.set()
+        self._arrived = trio.Event()
+        return self._queue.popleft() if self._queue else self.default
+
+    async def stalled(self) -> None:
+        await self._released.wait()
+
+
+@asynccontextmanager
+async def fake_endpoint(default: Behaviour | None = None) -> AsyncIterator[FakeEndpoint]:
+    """A fake listening on an ephemeral loopback port for as long as the block runs."""
+    fake = FakeEndpoint(default=default or Behaviour())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve, fake, 0)
+        yield fake
+        nursery.cancel_scope.cancel()
+
+
+async def serve(
+    fake: FakeEndpoint, port: int, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Listen on loopback until cancelled; `fake.base_url` is set once it listens."""
+    listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
+    fake.base_url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+    async with trio.open_nursery() as nursery:
+        await nursery.start(trio.serve_listeners, partial(_connection, fake), listeners)
+        task_status.started()
+
+
+async def _connection(fake: FakeEndpoint, stream: trio.SocketStream) -> None:
+    wire = _Wire(stream)
+    try:
+        while (request := await wire.request()) is not None:
+            await _respond(fake, wire, request)
+            if not wire.reusable():
+                break
+    except (_Dropped, trio.BrokenResourceError, trio.ClosedResourceError, h11.RemoteProtocolError):
+        pass
+    finally:
+        with trio.CancelScope(shield=True):
+            await stream.aclose()
+
+
+async def _respond(fake: FakeEndpoint, wire: "_Wire", seen: Seen) -> None:
+    fake.paths.append(seen.path)
+    dialect = dialects.OF_PATH.get(seen.path) if seen.method == "POST" else None
+    if dialect is None:
+        status, answer = _control(fake, seen)
+        await wire.document(status, json.dumps(answer), {})
+        return
+    behaviour = fake.record(seen)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(wire.watch, seen, nursery.cancel_scope)
+        try:
+            await _perform(fake, wire, behaviour, dialect, seen.json or {})
+        except _Dropped:
+            wire.broken = True
+            wire.drop(reset=behaviour.reset)
+        nursery.cancel_scope.cancel()
+    seen.ended.set()
+    if wire.broken:
+        raise _Dropped
+
+
+async def _perform(
+    fake: FakeEndpoint, wire: "_Wire", behaviour: Behaviour, dialect: dialects.Dialect, asked: dict[str, Any]
+) -> None:
+    """Act out one behaviour."""
+    await _pause(fake, behaviour, BEFORE_HEADERS)
+    if behaviour.body is not None or behaviour.status != 200:
+        await wire.document(behaviour.status, behaviour.body or "", behaviour.headers)
+        return
+    await wire.begin(dialect.content_type, behaviour.headers)
+    for data in dialect.opening(behaviour):
+        await wire.data(data)
+    await _pause(fake, behaviour, 0)
+    for sent, piece in enumerate(behaviour.pieces(), start=1):
+        await wire.data(dialect.piece(piece))
+        if behaviour.pace_ms:
+            await trio.sleep(behaviour.pace_ms / 1000)
+        await _pause(fake, behaviour, sent)
+    if behaviour.raw:
+        await wire.data(behaviour.raw_bytes())
+    for data in dialect.closing(behaviour, asked):
+        await wire.data(data)
+    await wire.end()
+
+
+async def _pause(fake: FakeEndpoint, behaviour: Behaviour, sent: int) -> None:
+    if behaviour.stall_after == sent:
+        await fake.stalled()
+    if behaviour.drop_after == sent:
+        raise _Dropped
+
+
+def _control(fake: FakeEndpoint, seen: Seen) -> Answer:
+    """Everything that is not a generation: the script, the record, and what servers tell about themselves."""
+    if seen.path in fake.routes:
+        return fake.routes[seen.path]
+    if seen.path == "/__script":
+        fake.script(*(Behaviour.model_validate(item) for item in seen.json))
+        return 200, {"queued": len(seen.json)}
+    if seen.path == "/__release":
+        fake.release()
+        return 200, {}
+    if seen.path == "/__requests":
+        return 200, [_told(request) for request in fake.requests]
+    return dialects.about(seen.path, seen.json, MODEL)
+
+
+def _told(seen: Seen) -> dict[str, Any]:
+    return {
+        "method": seen.method,
+        "path": seen.path,
+        "headers": seen.headers,
+        "json": seen.json,
+        "arrived_at": seen.arrived_at,
+        "disconnected": seen.disconnected.is_set(),
+    }
+
+
+class _Wire:
+    """One connection, seen from the server."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        self.broken = False
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=16_000_000)
+
+    async def request(self) -> Seen | None:
+        """Read one request, or None when the client is done."""
+        head, body = None, b""
+        while True:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA:
+                self._http.receive_data(await self.stream.receive_some(65536))
+            elif isinstance(event, h11.Request):
+                head = event
+            elif isinstance(event, h11.Data):
+                body += event.data
+            elif isinstance(event, h11.EndOfMessage) and head is not None:
+                return _seen(head, body)
+            else:
+                return None
+
+    async def watch(self, seen: Seen, scope: trio.CancelScope) -> None:
+        """Notice the client hanging up while we answer."""
+        try:
+            received = await self.stream.receive_some(65536)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            received = b""
+        self._http.receive_data(received)
+        if not received:
+            seen.disconnected.set()
+            self.broken = True
+            scope.cancel()
+
+    async def begin(self, content_type: str, headers: dict[str, str]) -> None:
+        await self._send(h11.Response(status_code=200, headers=_headers(headers, content_type)))
+
+    async def data(self, data: bytes) -> None:
+        await self._send(h11.Data(data=data))
+
+    async def end(self) -> None:
+        await self._send(h11.EndOfMessage())
+
+    async def document(self, status: int, body: str, headers: dict[str, str]) -> None:
+        data = body.encode("utf-8", "surrogateescape")
+        kind = headers.get("content-type", "application/json")
+        sized = {**headers, "content-length": str(len(data))}
+        await self._send(h11.Response(status_code=status, headers=_headers(sized, kind)))
+        await self.data(data)
+        await self.end()
+
+    def drop(self, *, reset: bool) -> None:
+        """Break the connection; with `reset`, the client sees a reset instead of an early end."""
+        if reset:
+            self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def reusable(self) -> bool:
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+            return True
+        return False
+
+    async def _send(self, event: h11.Event) -> None:
+        data = self._http.send(event)
+        if data:
+            await self.stream.send_all(data)
+
+
+def _headers(headers: dict[str, str], content_type: str) -> list[tuple[str, str]]:
+    return list({"content-type": content_type, **headers}.items())
+
+
+def _seen(head: h11.Request, body: bytes) -> Seen:
+    headers = {name.decode().lower(): value.decode("latin-1") for name, value in head.headers}
+    content = json.loads(body) if body.strip() else None
+    path = head.target.decode().partition("?")[0]
+    return Seen(head.method.decode(), path, headers, content, time.monotonic())
+
+
+async def _main(port: int, default: Behaviour) -> None:
+    fake = FakeEndpoint(default=default)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve, fake, port)
+        print(fake.base_url, flush=True)  # noqa: T201 - its one line of output is its interface
+        await trio.sleep(math.inf)
+
+
+if __name__ == "__main__":
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--port", type=int, default=0)
+    options.add_argument("--pace-ms", type=float, default=0.0)
+    options.add_argument("--tokens", type=int, default=8)
+    chosen = options.parse_args()
+    trio.run(_main, chosen.port, Behaviour(tokens=chosen.tokens, pace_ms=chosen.pace_ms))
