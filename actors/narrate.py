@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from pipeline.prompt.ooc import strip_ooc
-from pipeline.prompt.scene import Line, SoloScene, Speaker, You
-from pipeline.prompt.solo import assemble
-
 from pipeline.context import Context, Interrupted, Writing
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Endpoint, Request, Usage
+from pipeline.prompt.ooc import strip_ooc
+from pipeline.prompt.scene import Line, SoloScene, Speaker, You
+from pipeline.prompt.solo import Layout, assemble
 from pipeline.retry import Retry
 from pipeline.stage import NARRATE, Emits, Lane, stage
 from store import views
@@ -84,7 +83,7 @@ async def _render(ctx: Context, scene: SoloScene, writing: Writing) -> _Rendered
     """Send the prompt and follow the stream to whatever end it comes to."""
     endpoint, capabilities = await ctx.endpoints.narrator()
     budgets = ctx.endpoints.budgets.within(capabilities.context_tokens)
-    layout = "cache" if capabilities.caches_prefix else "classic"
+    layout: Layout = "cache" if capabilities.caches_prefix else "classic"
     prompt = assemble(scene, ctx.counter.for_model(endpoint.model), budgets, layout=layout)
     sampler = ctx.endpoints.sampler.model_copy(update={"max_tokens": budgets.response})
     request = Request(messages=prompt.messages, sampler=sampler, slot=NARRATOR_SLOT)

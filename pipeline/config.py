@@ -70,6 +70,14 @@ class Config(BaseModel):
     narrator: Profile | None
     token: SecretStr | None
 
+    def check_open(self, host: str) -> None:
+        """Refuse an address that lets other machines in without a token."""
+        if host not in LOOPBACK and self.token is None:
+            raise Invalid(
+                f"The host {host!r} would let other machines in, and no token is set.",
+                hint="Set FABULA_TOKEN, or a token under [server] in secrets.toml, or use 127.0.0.1.",
+            )
+
 
 def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
     """Read the configuration; a missing file means the defaults.
@@ -81,18 +89,15 @@ def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
     secrets = _secrets(paths.secrets)
     server = _validated(Server, read.server.model_dump() | _server_from(environ), paths.config)
     token = environ.get("FABULA_TOKEN") or secrets.get("server", {}).get("token")
-    if server.host not in LOOPBACK and not token:
-        raise Invalid(
-            f"The host {server.host!r} would let other machines in, and no token is set.",
-            hint="Set FABULA_TOKEN, or a token under [server] in secrets.toml, or use 127.0.0.1.",
-        )
-    return Config(
+    config = Config(
         server=server,
         sampler=read.sampler,
         budget=read.budget,
         narrator=_narrator(read, secrets, environ, paths),
         token=SecretStr(token) if token else None,
     )
+    config.check_open(server.host)
+    return config
 
 
 def save_endpoint(paths: DataPaths, name: str, section: EndpointSection, key: str | None = None) -> None:

@@ -22,6 +22,7 @@ from store.ledger import Claim
 from store.store import Store
 
 BUFFER = 256
+SILENCE_S = 15.0
 PAGE = 200
 
 
@@ -38,6 +39,16 @@ class Item:
         """The item as a server-sent event; encoded once, however many subscribers there are."""
         head = f"id: {self.id}\n" if self.id is not None else ""
         return f"{head}event: {self.event}\ndata: {self.data}\n\n".encode()
+
+
+@dataclass(frozen=True)
+class _Ping(Item):
+    @cached_property
+    def sse(self) -> bytes:
+        return b": ping\n\n"
+
+
+PING = _Ping(None, "ping", "")
 
 
 def item_of(event: Event[Any]) -> Item:
@@ -73,7 +84,7 @@ class _Text:
 
 @dataclass(eq=False)
 class Subscription:
-    """An endless async iterator of items; `position` is the last log id it has handed out."""
+    """An async iterator of items that ends with the feed; `position` is the last log id it has handed out."""
 
     feed: "Feed"
     chat_id: int
@@ -88,6 +99,8 @@ class Subscription:
     def offer(self, item: Item) -> None:
         try:
             self._send.send_nowait(item)
+        except trio.ClosedResourceError:
+            return
         except trio.WouldBlock:
             self.lagging = True
 
@@ -96,9 +109,22 @@ class Subscription:
             for item in self._missed():
                 yield item
             while not self.lagging:
-                item = await self._receive.receive()
+                try:
+                    item = await self._next()
+                except trio.EndOfChannel:
+                    return
                 if item.id is None or self._is_new(item.id):
                     yield item
+
+    async def _next(self) -> Item:
+        """The next item, or a ping after a while of silence: it keeps proxies and dead peers honest."""
+        with trio.move_on_after(SILENCE_S):
+            return await self._receive.receive()
+        return PING
+
+    def end(self) -> None:
+        """Let the iteration run dry."""
+        self._send.close()
 
     def _is_new(self, position: int) -> bool:
         if position <= self.position:
@@ -121,7 +147,7 @@ class Subscription:
         while True:
             try:
                 self._receive.receive_nowait()
-            except trio.WouldBlock:
+            except (trio.WouldBlock, trio.EndOfChannel):
                 return
 
 
@@ -136,6 +162,7 @@ class Feed:
         self._texts: dict[int, _Text] = {}
         self._runs: dict[int, dict[int, str]] = {}
         self._position = 0
+        self._closed = False
         self._news = trio.Event()
         store.writer.listeners.append(lambda _: self._ring())
         store.wake.listeners.append(self._ring)
@@ -157,6 +184,8 @@ class Feed:
         if not self._subscribers:
             self._position = log.position(self.hot)
         subscription = Subscription(self, chat_id, after)
+        if self._closed:
+            subscription.end()
         self._subscribers.setdefault(chat_id, set()).add(subscription)
         try:
             yield subscription
@@ -165,6 +194,13 @@ class Feed:
             if not self._subscribers[chat_id]:
                 del self._subscribers[chat_id]
                 self._runs.pop(chat_id, None)
+
+    def close(self) -> None:
+        """End every subscription: the program shuts down."""
+        self._closed = True
+        for subscribers in self._subscribers.values():
+            for subscriber in subscribers:
+                subscriber.end()
 
     def say(self, claim: Claim, speaker_id: int, text: str) -> None:
         """Publish the next piece of a text that is being written in this process."""

@@ -43,7 +43,7 @@ TREATMENTS: Mapping[ErrorClass, Treatment] = {
 
 def delay_s(retry: Retry, run_id: int, attempt: int, retry_after_s: float | None = None) -> float:
     """min(cap, base · 2^(attempt − 1)) · (0.5 … 1.5); never less than what the endpoint asked for."""
-    backoff = min(retry.cap_s, retry.base_s * 2 ** (attempt - 1)) * (0.5 + _jitter(run_id, attempt))
+    backoff = min(retry.cap_s, retry.base_s * 2.0 ** (attempt - 1)) * (0.5 + _jitter(run_id, attempt))
     return max(backoff, retry_after_s or 0.0)
 
 

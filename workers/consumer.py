@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 import trio
 from huey.api import Huey
-from pipeline.tokens import TokenCounter
 
 from pipeline.context import Context, Interrupted
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.stage import Lane, Pipeline, Stage
+from pipeline.tokens import TokenCounter
 from store import boots, ledger, log
 from store.boots import Boot
 from store.errors import DiskFull

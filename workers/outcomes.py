@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import trio
-from pipeline.inference.errors import EndpointFailed
 
 from pipeline.context import Context, told
+from pipeline.inference.errors import EndpointFailed
 from pipeline.retry import TREATMENTS, delay_s
 from pipeline.stage import Stage
 from store import ledger

@@ -9,17 +9,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import trio
-from pipeline.config import Config, DataPaths, load
-from pipeline.inference.discovery import discover
-from pipeline.inference.endpoints import Profile, open_endpoint
-from pipeline.tokens import TokenCounter
 
 import actors
+from pipeline.config import Config, load
+from pipeline.config_paths import DataPaths
 from pipeline.endpoints import Endpoints, Notice
 from pipeline.engine import Engine
 from pipeline.feed import Feed
+from pipeline.inference.discovery import discover
+from pipeline.inference.endpoints import Profile, open_endpoint
 from pipeline.play import Play
 from pipeline.stage import Lane, Pipeline
+from pipeline.tokens import TokenCounter
 from store.errors import FabulaError
 from store.store import Store, open_store
 from workers.consumer import Consumer
@@ -36,6 +37,11 @@ class Program:
     config: Config
     paths: DataPaths
     consumer: Consumer | None
+
+    @property
+    def recovered(self) -> int:
+        """Runs taken back at start from a process that had ended."""
+        return self.consumer.recovered if self.consumer is not None else 0
 
 
 def pipeline_of_actors() -> Pipeline:

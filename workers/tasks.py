@@ -5,6 +5,7 @@ the run's outcome is committed, so Huey's `complete` means complete.
 """
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import trio
 from huey.api import Huey
@@ -19,7 +20,7 @@ Perform = Callable[[Claim], Awaitable[None]]
 def huey_for(pipeline: Pipeline, perform: Perform) -> Huey:
     """A Huey whose queue is the ledger and whose tasks are the stages."""
 
-    def body(claim: list[int | str], dequeued_at: float) -> None:
+    def body(claim: list[Any], dequeued_at: float) -> None:
         trio.from_thread.run(perform, Claim(*claim))
 
     routes = {name: stage.route for name, stage in pipeline.stages.items()}

@@ -1,0 +1,215 @@
+"""The JSON interface: one table of operations, from which both the routes and the document are made."""
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from pipeline.engine import Engine
+from store import queries, views
+from store.errors import Invalid
+from store.events import BotAuthored, BotEdited
+from web.events import chat_events
+from web.models import BotOut, ChatIn, ChatOut, CountOut, HealthOut, IdOut, RunOut, SentOut, TurnIn, TurnOut
+
+M = TypeVar("M", bound=BaseModel)
+Handler = Callable[[Request], Awaitable[Response]]
+MAX_PAGE = 200
+STATES = ("waiting", "ready", "running", "backoff", "done", "dead", "cancelled")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one address. `gives` None is a stream or plain text."""
+
+    method: str
+    path: str
+    summary: str
+    handler: Handler
+    status: int = 200
+    takes: type[BaseModel] | None = None
+    gives: Any = None
+    queries: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+
+
+def engine_of(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+async def body(request: Request, model: type[M]) -> M:
+    """The request's JSON as a model.
+
+    Raises:
+        Invalid: it is no JSON object; pydantic's error for a wrong field is told by `web.errors`.
+    """
+    try:
+        read = json.loads(await request.body())
+    except (ValueError, UnicodeDecodeError) as error:
+        raise Invalid("The request is not valid JSON.", hint=f"Send JSON. {error}") from error
+    if not isinstance(read, dict):
+        raise Invalid("The request must be a JSON object.", hint=f"It was a {type(read).__name__}.")
+    return model.model_validate(read)
+
+
+def answer(value: object, kind: Any = None, status: int = 200) -> JSONResponse:  # noqa: ANN401 - a type form
+    adapter: TypeAdapter[Any] = TypeAdapter(kind or type(value))
+    checked = adapter.validate_python(value, from_attributes=True)
+    return JSONResponse(adapter.dump_python(checked, mode="json"), status_code=status)
+
+
+async def list_bots(request: Request) -> Response:
+    return answer(await engine_of(request).store.read(queries.bots), list[BotOut])
+
+
+async def create_bot(request: Request) -> Response:
+    bot = await body(request, BotAuthored)
+    return answer(IdOut(id=await engine_of(request).play.author_bot(bot)), status=201)
+
+
+async def show_bot(request: Request) -> Response:
+    return answer(views.bot(engine_of(request).store.hot, request.path_params["bot_id"]), BotOut)
+
+
+async def edit_bot(request: Request) -> Response:
+    edited = await body(request, BotAuthored)
+    bot_id = request.path_params["bot_id"]
+    await engine_of(request).play.edit_bot(BotEdited(bot_id=bot_id, **edited.model_dump()))
+    return await show_bot(request)
+
+
+async def list_chats(request: Request) -> Response:
+    return answer(await engine_of(request).store.read(queries.chats), list[ChatOut])
+
+
+async def create_chat(request: Request) -> Response:
+    wanted = await body(request, ChatIn)
+    chat_id = await engine_of(request).play.start_chat(
+        wanted.host_id, title=wanted.title, you_name=wanted.you_name, you_persona=wanted.you_persona
+    )
+    return answer(IdOut(id=chat_id), status=201)
+
+
+async def show_chat(request: Request) -> Response:
+    return answer(views.chat(engine_of(request).store.hot, request.path_params["chat_id"]), ChatOut)
+
+
+async def send_turn(request: Request) -> Response:
+    turn = await body(request, TurnIn)
+    key = request.headers.get("idempotency-key")
+    sent = await engine_of(request).play.send_turn(request.path_params["chat_id"], turn.text, key=key)
+    return answer(sent, SentOut, status=202)
+
+
+async def list_turns(request: Request) -> Response:
+    chat_id = request.path_params["chat_id"]
+    before, limit = number(request, "before"), number(request, "limit") or 50
+    db = engine_of(request).store.hot
+    views.chat(db, chat_id)
+    return answer(views.turns_before(db, chat_id, before, min(limit, MAX_PAGE)), list[TurnOut])
+
+
+def number(request: Request, name: str) -> int | None:
+    """A query parameter that must be a positive whole number."""
+    given = request.query_params.get(name)
+    if given is None:
+        return None
+    if not given.isdecimal() or len(given) > 18 or int(given) == 0:
+        raise Invalid(f"{name}: {given[:40]!r} is no positive whole number.", hint=f"Correct {name}.")
+    return int(given)
+
+
+async def stop(request: Request) -> Response:
+    return answer(CountOut(changed=await engine_of(request).play.stop(request.path_params["chat_id"])))
+
+
+async def list_runs(request: Request) -> Response:
+    state, stage = request.query_params.get("state"), request.query_params.get("stage")
+    if state is not None and state not in STATES:
+        raise Invalid(f"state: {state[:40]!r} is none.", hint=f"It is one of {', '.join(STATES)}.")
+    chat_id, limit = number(request, "chat"), number(request, "limit") or MAX_PAGE
+    found = await engine_of(request).store.read(
+        lambda db: queries.runs(db, state=state, stage=stage, chat_id=chat_id, limit=limit)
+    )
+    return answer(found, list[RunOut])
+
+
+async def retry_run(request: Request) -> Response:
+    return answer(CountOut(changed=await engine_of(request).play.retry([request.path_params["run_id"]])))
+
+
+async def discard_run(request: Request) -> Response:
+    return answer(CountOut(changed=await engine_of(request).play.discard([request.path_params["run_id"]])))
+
+
+async def health(request: Request) -> Response:
+    """Ready, or why not."""
+    engine = engine_of(request)
+    trouble = engine.trouble()
+    told = HealthOut(ready=not trouble, working=engine.working, model=engine.endpoints.model, trouble=trouble)
+    return answer(told, status=503 if trouble else 200)
+
+
+async def metrics(request: Request) -> Response:
+    return Response(
+        await engine_of(request).store.read(lambda _: engine_of(request).metrics()),
+        media_type="text/plain; version=0.0.4",
+    )
+
+
+OPERATIONS: Sequence[Operation] = (
+    Operation("GET", "/api/bots", "The bots", list_bots, gives=list[BotOut]),
+    Operation("POST", "/api/bots", "Create a bot", create_bot, 201, takes=BotAuthored, gives=IdOut),
+    Operation("GET", "/api/bots/{bot_id}", "One bot", show_bot, gives=BotOut),
+    Operation("PUT", "/api/bots/{bot_id}", "Edit a bot", edit_bot, takes=BotAuthored, gives=BotOut),
+    Operation("GET", "/api/chats", "The chats, newest first", list_chats, gives=list[ChatOut]),
+    Operation("POST", "/api/chats", "Start a chat", create_chat, 201, takes=ChatIn, gives=IdOut),
+    Operation("GET", "/api/chats/{chat_id}", "One chat", show_chat, gives=ChatOut),
+    Operation(
+        "POST",
+        "/api/chats/{chat_id}/turns",
+        "Send a turn; it is answered in the event stream",
+        send_turn,
+        202,
+        takes=TurnIn,
+        gives=SentOut,
+        headers=("Idempotency-Key",),
+    ),
+    Operation(
+        "GET",
+        "/api/chats/{chat_id}/turns",
+        "Turns in dialogue order, the newest page first",
+        list_turns,
+        gives=list[TurnOut],
+        queries=("before", "limit"),
+    ),
+    Operation(
+        "GET",
+        "/api/chats/{chat_id}/events",
+        "Server-sent events: the log from a position on, and what is being written",
+        chat_events,
+        queries=("after",),
+        headers=("Last-Event-ID",),
+    ),
+    Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
+    Operation(
+        "GET", "/api/runs", "Runs, newest first", list_runs, gives=list[RunOut], queries=("state", "stage")
+    ),
+    Operation("POST", "/api/runs/{run_id}/retry", "Try a run again", retry_run, gives=CountOut),
+    Operation("POST", "/api/runs/{run_id}/discard", "Give a run up", discard_run, gives=CountOut),
+    Operation("GET", "/healthz", "Ready, or why not", health, gives=HealthOut),
+    Operation("GET", "/metrics", "Prometheus metrics", metrics),
+)
+
+
+def routes() -> list[Route]:
+    """Ids are whole numbers; anything else is an address that does not exist."""
+    return [
+        Route(one.path.replace("_id}", "_id:int}"), one.handler, methods=[one.method]) for one in OPERATIONS
+    ]

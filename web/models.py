@@ -1,0 +1,109 @@
+"""What the JSON interface takes and gives; the OpenAPI document is made of these."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from store.events import Name, Text
+
+
+class _Out(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class BotOut(_Out):
+    id: int
+    name: str
+    aliases: tuple[str, ...]
+    description: str
+    personality: str
+    first_message: str
+    post_history: str
+    archived: bool
+
+
+class ChatIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    host_id: int = Field(description="The bot you play with")
+    title: str = Field(default="", max_length=200)
+    you_name: Name = "You"
+    you_persona: Text = ""
+
+
+class ChatOut(_Out):
+    id: int
+    title: str
+    host_id: int
+    you_name: str
+    you_persona: str
+    turns: int
+    archived: bool
+    changed_at: int = Field(description="UTC, milliseconds")
+
+
+class TurnIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    text: str
+
+
+class TurnOut(_Out):
+    id: int
+    chat_id: int
+    anchor_id: int = Field(description="The turn that began this exchange; order is by it, then by id")
+    speaker_id: int | None = Field(description="A bot, or null for you")
+    text: str
+    answers: int | None
+    truncated: bool
+    ended: str
+    model: str
+    run_id: int | None
+    recorded_at: int
+
+
+class SentOut(_Out):
+    event_id: int
+    behind: int = Field(description="Replies that come before the one to this turn")
+    repeated: bool = Field(description="The Idempotency-Key was known: this is the first answer again")
+
+
+class CountOut(BaseModel):
+    changed: int
+
+
+class IdOut(BaseModel):
+    id: int
+
+
+class ErrorText(BaseModel):
+    what: str
+    means: str
+    do: str
+    detail: str
+
+
+class ErrorOut(BaseModel):
+    error: ErrorText
+
+
+class RunOut(_Out):
+    id: int
+    stage: str
+    event_id: int
+    chat_id: int
+    generation: int
+    state: Literal["waiting", "ready", "running", "backoff", "done", "dead", "cancelled"]
+    attempt: int
+    crashes: int
+    due: int
+    enqueued_at: int
+    started_at: int | None
+    finished_at: int | None
+    error_class: str | None
+    error: ErrorText | None
+
+
+class HealthOut(BaseModel):
+    ready: bool
+    working: bool = Field(description="Whether this process also runs stages")
+    model: str
+    trouble: list[str]

@@ -1,0 +1,134 @@
+"""The pages: bots, chats, one chat. Each shows what the log says and submits events; nothing is kept here."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from store import log, queries, views
+from store.errors import FabulaError
+from store.events import BotAuthored, BotEdited
+from store.views import Bot, Chat, Turn
+from web.api import engine_of, number
+from web.errors import invalid, told
+from web.templates import page
+
+FIRST_PAGE = 60
+OLDER_PAGE = 100
+BOT_FIELDS = ("name", "description", "personality", "first_message", "post_history")
+
+
+async def home(request: Request) -> Response:
+    chats, bots = await engine_of(request).store.read(lambda db: (queries.chats(db), queries.bots(db)))
+    names = {bot.id: bot.name for bot in bots}
+    return page(request, "chats.html", {"chats": chats, "bots": bots, "names": names})
+
+
+async def bots(request: Request) -> Response:
+    return page(request, "bots.html", {"bots": await engine_of(request).store.read(queries.bots)})
+
+
+async def bot_form(request: Request) -> Response:
+    bot_id = request.path_params.get("bot_id")
+    values: dict[str, Any] = {"aliases": ""}
+    if bot_id is not None:
+        bot = views.bot(engine_of(request).store.hot, bot_id)
+        values = {field: getattr(bot, field) for field in BOT_FIELDS} | {"aliases": ", ".join(bot.aliases)}
+    return page(request, "bot.html", {"bot_id": bot_id, "values": values, "error": None})
+
+
+async def save_bot(request: Request) -> Response:
+    """Create or edit; a wrong field comes back with everything that was typed."""
+    bot_id = request.path_params.get("bot_id")
+    form = await request.form()
+    play = engine_of(request).play
+    try:
+        written = _bot_of(form)
+        if bot_id is None:
+            await play.author_bot(written)
+        else:
+            await play.edit_bot(BotEdited(bot_id=bot_id, **written.model_dump()))
+    except (ValidationError, FabulaError) as error:
+        problem = told(invalid(error) if isinstance(error, ValidationError) else error)
+        shown = {"bot_id": bot_id, "values": dict(form), "error": problem}
+        return page(request, "bot.html", shown, status=422)
+    return RedirectResponse("/bots", status_code=303)
+
+
+def _bot_of(form: FormData) -> BotAuthored:
+    values = {field: str(form.get(field, "")).replace("\r\n", "\n") for field in BOT_FIELDS}
+    aliases = [alias.strip() for alias in str(form.get("aliases", "")).split(",")]
+    return BotAuthored.model_validate({**values, "aliases": [alias for alias in aliases if alias]})
+
+
+async def archive_bot(request: Request) -> Response:
+    await engine_of(request).play.archive_bot(request.path_params["bot_id"])
+    return RedirectResponse("/bots", status_code=303)
+
+
+async def start_chat(request: Request) -> Response:
+    form = await request.form()
+    host = str(form.get("host_id", ""))
+    chat_id = await engine_of(request).play.start_chat(
+        int(host) if host.isdecimal() else 0,
+        title=str(form.get("title", "")),
+        you_name=str(form.get("you_name", "")).strip() or "You",
+        you_persona=str(form.get("you_persona", "")),
+    )
+    return RedirectResponse(f"/chats/{chat_id}", status_code=303)
+
+
+async def chat(request: Request) -> Response:
+    """One chat: its newest turns, and the position from which the stream goes on."""
+    db = engine_of(request).store.hot
+    shown = views.chat(db, request.path_params["chat_id"])
+    position = log.position(db)
+    turns = views.turns_before(db, shown.id, None, FIRST_PAGE)
+    host = views.bot(db, shown.host_id)
+    values = {"chat": shown, "host": host, "turns": turns, "position": position, "names": _names(shown, host)}
+    return page(request, "chat.html", values | {"older": _older(turns)})
+
+
+async def older_turns(request: Request) -> Response:
+    db = engine_of(request).store.hot
+    shown = views.chat(db, request.path_params["chat_id"])
+    turns = views.turns_before(db, shown.id, number(request, "before"), OLDER_PAGE)
+    host = views.bot(db, shown.host_id)
+    values = {"chat": shown, "turns": turns, "older": _older(turns, OLDER_PAGE), "names": _names(shown, host)}
+    return page(request, "turns.html", values)
+
+
+async def one_turn(request: Request) -> Response:
+    db = engine_of(request).store.hot
+    turn = views.turn(db, request.path_params["turn_id"])
+    shown = views.chat(db, turn.chat_id)
+    names = _names(shown, views.bot(db, shown.host_id))
+    return page(request, "turns.html", {"chat": shown, "turns": [turn], "older": None, "names": names})
+
+
+def _older(turns: list[Turn], size: int = FIRST_PAGE) -> int | None:
+    """From where the next older page goes on; None when there can be none."""
+    return turns[0].id if len(turns) == size else None
+
+
+def _names(shown: Chat, host: Bot) -> dict[int | None, str]:
+    return {None: shown.you_name, host.id: host.name}
+
+
+def routes() -> list[Route]:
+    return [
+        Route("/", home),
+        Route("/bots", bots),
+        Route("/bots", save_bot, methods=["POST"]),
+        Route("/bots/new", bot_form),
+        Route("/bots/{bot_id:int}", bot_form),
+        Route("/bots/{bot_id:int}", save_bot, methods=["POST"]),
+        Route("/bots/{bot_id:int}/archive", archive_bot, methods=["POST"]),
+        Route("/chats", start_chat, methods=["POST"]),
+        Route("/chats/{chat_id:int}", chat),
+        Route("/chats/{chat_id:int}/turns", older_turns),
+        Route("/chats/{chat_id:int}/turns/{turn_id:int}", one_turn),
+    ]

@@ -1,0 +1,274 @@
+// One chat: submits turns, follows the event stream, and shows each thing exactly once.
+"use strict";
+(() => {
+  const root = document.getElementById("chat");
+  const turns = document.getElementById("turns");
+  const writing = document.getElementById("writing");
+  const trouble = document.getElementById("trouble");
+  const said = document.getElementById("said");
+  const status = document.getElementById("status");
+  const composer = document.getElementById("composer");
+  const box = document.getElementById("text");
+  const sendButton = document.getElementById("send");
+  const stopButton = document.getElementById("stop");
+  const chat = root.dataset.chat;
+  const draftKey = `fabula.draft.${chat}`;
+  let position = Number(root.dataset.position);
+  let stream = null;
+  let retryIn = 250;
+  const texts = new Map();   // run id → {attempt, text, element}
+  const runs = new Map();    // run id → last told state
+  let inserting = Promise.resolve();
+
+  // ---- where the reader is
+  const atBottom = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 120;
+  const keepBottom = (change) => {
+    const stick = atBottom();
+    change();
+    if (stick) scrollTo(0, document.documentElement.scrollHeight);
+  };
+
+  // ---- light rendering of a text that is still being written; the server's rendering replaces it
+  const PIECE = /(\(\([\s\S]*?(?:\)\)|$)|\*[^*\n]+(?:\*|$))/;
+  const render = (element, text) => {
+    const paragraphs = text.split(/\n{2,}/).map((words) => {
+      const p = document.createElement("p");
+      words.split(PIECE).forEach((part) => {
+        if (!part) return;
+        const ooc = part.startsWith("((");
+        const action = !ooc && part.startsWith("*") && part.length > 1;
+        const holder = ooc || action ? document.createElement(ooc ? "span" : "em") : p;
+        if (ooc) holder.className = "ooc";
+        const inner = action ? part.slice(1).replace(/\*$/, "") : part;
+        inner.split("\n").forEach((line, number) => {
+          if (number) holder.append(document.createElement("br"));
+          holder.append(line);
+        });
+        if (holder !== p) p.append(holder);
+      });
+      return p;
+    });
+    element.replaceChildren(...paragraphs);
+  };
+
+  const points = (text) => [...text].length; // offsets count characters as the server does, not UTF-16 units
+  const bubble = (told) => {
+    let known = texts.get(told.run_id);
+    if (!known) {
+      const article = document.createElement("article");
+      article.className = "turn bot writing";
+      article.dataset.run = told.run_id;
+      const header = document.createElement("header");
+      const name = document.createElement("span");
+      name.className = "speaker";
+      name.textContent = String(told.speaker_id) === root.dataset.host ? root.dataset.hostName : "Someone";
+      const prose = document.createElement("div");
+      prose.className = "prose";
+      header.append(name);
+      article.append(header, prose);
+      known = { attempt: told.attempt, text: "", length: 0, element: article, prose };
+      texts.set(told.run_id, known);
+      keepBottom(() => writing.append(article));
+    }
+    if (known.attempt !== told.attempt) { known.attempt = told.attempt; known.text = ""; known.length = 0; }
+    return known;
+  };
+
+  const show = (known) => keepBottom(() => render(known.prose, known.text));
+  let painting = new Set();
+  const paint = (known) => {
+    if (!painting.size) requestAnimationFrame(() => { const due = painting; painting = new Set(); due.forEach(show); });
+    painting.add(known);
+  };
+
+  const onToken = (told) => {
+    const known = bubble(told);
+    if (told.offset !== known.length) return;
+    known.text += told.text;
+    known.length += points(told.text);
+    paint(known);
+  };
+  const onPartial = (told) => {
+    const known = bubble(told);
+    known.text = told.text;
+    known.length = points(told.text);
+    paint(known);
+  };
+  const dropBubble = (runId) => {
+    const known = texts.get(runId);
+    if (known) { painting.delete(known); known.element.remove(); texts.delete(runId); }
+  };
+
+  // ---- turns, each once, in dialogue order
+  const before = (a, b) => Number(a.dataset.anchor) - Number(b.dataset.anchor) || Number(a.dataset.id) - Number(b.dataset.id);
+  const place = (fresh) => {
+    const old = document.getElementById(fresh.id);
+    if (old) { old.replaceWith(fresh); return; }
+    const later = [...turns.querySelectorAll(".turn")].reverse();
+    const after = later.find((turn) => before(turn, fresh) < 0);
+    if (after) after.after(fresh); else turns.append(fresh);
+  };
+  const fetchTurn = async (id) => {
+    for (let wait = 200; ; wait = Math.min(wait * 2, 2000)) {
+      try {
+        const answer = await fetch(`/chats/${chat}/turns/${id}`, { headers: { accept: "text/html" } });
+        if (answer.ok) return await answer.text();
+        if (answer.status === 404) return null;
+      } catch { /* the server is away; the stream reconnects and so do we */ }
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  };
+  const onTurn = (event) => {
+    inserting = inserting.then(async () => {
+      const html = await fetchTurn(event.id);
+      if (html === null) return;
+      const holder = document.createElement("template");
+      holder.innerHTML = html;
+      const fresh = holder.content.querySelector(".turn");
+      keepBottom(() => { if (event.run_id) dropBubble(event.run_id); place(fresh); });
+      if (event.kind === "turn.assistant") said.textContent = `${root.dataset.hostName}: ${event.payload.text}`;
+    });
+  };
+
+  // ---- runs a person waits for
+  const post = (path) => fetch(path, { method: "POST" }).catch(() => tell("Fabula cannot be reached just now."));
+  const tell = (words) => { status.textContent = words; };
+  const troubleCard = (told) => {
+    const card = document.createElement("section");
+    card.className = "card error";
+    card.id = `trouble-${told.run_id}`;
+    card.setAttribute("role", "alert");
+    const add = (tag, words, className) => {
+      const element = document.createElement(tag);
+      element.textContent = words;
+      if (className) element.className = className;
+      card.append(element);
+      return element;
+    };
+    const error = told.error || { what: "This step failed.", means: "", do: "", detail: "" };
+    add("h2", error.what);
+    if (error.means) add("p", error.means);
+    if (error.do) add("p", error.do, "do");
+    if (told.state === "backoff") {
+      const count = add("p", "", "quiet");
+      const tick = () => {
+        const left = Math.max(0, Math.ceil((told.due - Date.now()) / 1000));
+        count.textContent = `Next try in ${left} s.`;
+        if (card.isConnected && left) setTimeout(tick, 1000);
+      };
+      queueMicrotask(tick);
+    }
+    if (error.detail) {
+      const details = document.createElement("details");
+      const summary = document.createElement("summary");
+      summary.textContent = "Technical detail";
+      const pre = document.createElement("pre");
+      pre.textContent = error.detail;
+      details.append(summary, pre);
+      card.append(details);
+    }
+    const actions = add("p", "", "actions");
+    [["Retry now", "retry"], ["Discard", "discard"]].forEach(([words, act]) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = words;
+      button.addEventListener("click", () => { button.disabled = true; post(`/api/runs/${told.run_id}/${act}`); });
+      actions.append(button);
+    });
+    return card;
+  };
+  const onRun = (told) => {
+    const old = document.getElementById(`trouble-${told.run_id}`);
+    if (["done", "cancelled"].includes(told.state)) runs.delete(told.run_id); else runs.set(told.run_id, told);
+    if (told.state === "cancelled") dropBubble(told.run_id);
+    if (["backoff", "dead"].includes(told.state)) {
+      const card = troubleCard(told);
+      keepBottom(() => (old ? old.replaceWith(card) : trouble.append(card)));
+    } else if (old) old.remove();
+    busy();
+  };
+  const busy = () => {
+    const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state));
+    const waiting = [...runs.values()].filter((run) => run.state === "waiting" && run.stage === "narrate").length;
+    stopButton.hidden = !active.some((run) => run.stage === "narrate");
+    const name = root.dataset.hostName;
+    tell(active.length ? `${name} is writing…${waiting ? ` ${waiting} more to answer.` : ""}` : "");
+  };
+
+  // ---- the stream
+  const KINDS = ["turn.user", "turn.assistant", "floor.given", "memory.written", "chat.renamed", "chat.archived", "chat.started"];
+  const connect = () => {
+    stream = new EventSource(`/api/chats/${chat}/events?after=${position}`);
+    const on = (name, act) => stream.addEventListener(name, (message) => act(JSON.parse(message.data)));
+    stream.addEventListener("open", () => { retryIn = 250; root.dataset.live = "yes"; runs.clear(); trouble.replaceChildren(); busy(); });
+    KINDS.forEach((kind) => stream.addEventListener(kind, (message) => {
+      const event = JSON.parse(message.data);
+      if (event.id <= position) return;
+      position = event.id;
+      if (kind.startsWith("turn.")) onTurn(event);
+    }));
+    on("token", onToken);
+    on("partial", onPartial);
+    on("run", onRun);
+    stream.addEventListener("error", () => {
+      stream.close();
+      root.dataset.live = "no";
+      tell("Reconnecting…");
+      setTimeout(connect, retryIn);
+      retryIn = Math.min(retryIn * 2, 2000);
+    });
+  };
+
+  // ---- the composer
+  const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  let key = newKey();
+  let sending = false;
+  const failed = (error) => {
+    document.getElementById("trouble-send")?.remove();
+    const card = troubleCard({ run_id: "send", state: "failed", error });
+    card.querySelector(".actions").remove();
+    keepBottom(() => trouble.append(card));
+  };
+  const submit = async () => {
+    const text = box.value;
+    if (sending || !text.trim()) return;
+    sending = sendButton.disabled = true;
+    try {
+      const answer = await fetch(`/api/chats/${chat}/turns`, {
+        method: "POST",
+        headers: { "content-type": "application/json", "idempotency-key": key },
+        body: JSON.stringify({ text }),
+      });
+      if (!answer.ok) throw (await answer.json()).error;
+      document.getElementById("trouble-send")?.remove();
+      key = newKey();
+      if (box.value === text) box.value = "";
+      localStorage.removeItem(draftKey);
+      grow();
+      scrollTo(0, document.documentElement.scrollHeight);
+    } catch (error) {
+      failed(error.what ? error : {
+        what: "Your turn could not be sent.", means: "It is still in the box, and nothing was lost.",
+        do: "Check that Fabula is running, then send it again.", detail: String(error),
+      });
+    } finally {
+      sending = sendButton.disabled = false;
+    }
+  };
+  const grow = () => { box.style.height = "auto"; box.style.height = `${Math.min(box.scrollHeight + 2, innerHeight * 0.4)}px`; };
+  const stop = () => post(`/api/chats/${chat}/stop`);
+  composer.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); submit(); }
+  });
+  box.addEventListener("input", () => { grow(); if (box.value) localStorage.setItem(draftKey, box.value); else localStorage.removeItem(draftKey); });
+  stopButton.addEventListener("click", stop);
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.isComposing && !stopButton.hidden) stop();
+  });
+
+  box.value = localStorage.getItem(draftKey) || "";
+  grow();
+  scrollTo(0, document.documentElement.scrollHeight);
+  connect();
+})();

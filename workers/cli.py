@@ -1,0 +1,308 @@
+"""The command line. Exit codes: 0 done, 1 not done (an error, or dead runs left), 2 wrong usage."""
+
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import pydantic
+import structlog
+import trio
+import typer
+from rich.progress import Progress
+
+from pipeline.config import EndpointSection, load, save_endpoint
+from pipeline.config_paths import DataPaths, data_paths
+from pipeline.play import Play
+from store import ledger, queries, rebuild
+from store.errors import FabulaError, Invalid, NotFound
+from store.events import BotAuthored
+from store.store import Store, open_store
+from workers import saying, serving
+from workers.program import pipeline_of_actors
+from workers.terminal import OUT, explain, show_json, show_table, write
+
+app = typer.Typer(name="fabula", help="A local-first role-play engine.", no_args_is_help=True)
+bot_app = typer.Typer(help="Bots: the characters you play with.", no_args_is_help=True)
+chat_app = typer.Typer(help="Chats: stories under way.", no_args_is_help=True)
+app.add_typer(bot_app, name="bot")
+app.add_typer(chat_app, name="chat")
+
+Data = Annotated[
+    Path | None, typer.Option("--data", help="The data folder. Default: FABULA_DATA, or ./data.")
+]
+Model = Annotated[str | None, typer.Option(help="Run this GGUF file instead of the configured endpoint.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+StageOption = Annotated[str | None, typer.Option(help="Only this stage.")]
+ChatOption = Annotated[int | None, typer.Option(help="Only this chat.")]
+
+
+def _paths(data: Path | None) -> DataPaths:
+    return data_paths(data, os.environ)
+
+
+@app.command()
+def serve(
+    data: Data = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 by default.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 8321 by default, 0 for any.")] = None,
+    model: Annotated[str | None, typer.Option(envvar="FABULA_MODEL", help="Run this GGUF file.")] = None,
+    no_workers: Annotated[bool, typer.Option("--no-workers", help="Serve the page only.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+) -> None:
+    """Serve the page and run the stages, until Ctrl+C."""
+    trio.run(
+        lambda: serving.run_server(
+            _paths(data), host=host, port=port, model=model, work=not no_workers, visit=open_
+        )
+    )
+
+
+@app.command()
+def worker(data: Data = None, model: Model = None) -> None:
+    """Run stages for a page that is served with --no-workers; several may run at once."""
+    trio.run(lambda: serving.run_worker(_paths(data), model=model))
+
+
+@app.command()
+def drain(
+    data: Data = None,
+    stage: StageOption = None,
+    chat: ChatOption = None,
+    timeout: Annotated[float | None, typer.Option(help="Give up after so many seconds.")] = None,
+    model: Model = None,
+) -> None:
+    """Work until nothing is pending; exit 1 if runs are left or dead."""
+    with Progress(transient=True) as bar:
+        task = bar.add_task("draining", total=None)
+        most = 0
+
+        def progress(left: int) -> None:
+            nonlocal most
+            most = max(most, left)
+            bar.update(task, total=most, completed=most - left)
+
+        left, dead = trio.run(
+            lambda: saying.drain(
+                _paths(data), stage=stage, chat_id=chat, timeout_s=timeout, model=model, progress=progress
+            )
+        )
+    OUT.print(f"{left} run(s) left, {len(dead)} dead.")
+    if left or dead:
+        raise typer.Exit(1)
+
+
+def _store(data: Path | None) -> AbstractContextManager[Store]:
+    return open_store(_paths(data).database, pipeline_of_actors().routes)
+
+
+@app.command()
+def status(data: Data = None, as_json: Json = False) -> None:
+    """How many runs stand where, stage by stage."""
+    with _store(data) as store:
+        counted = ledger.counts(store.hot)
+    listed = [{"stage": stage, "state": state, "runs": n} for (stage, state), n in sorted(counted.items())]
+    if as_json:
+        show_json(listed)
+    else:
+        show_table(("stage", "state", "runs"), listed)
+
+
+@app.command()
+def runs(
+    data: Data = None,
+    state: Annotated[str | None, typer.Option(help="Only runs in this state.")] = None,
+    stage: StageOption = None,
+    chat: ChatOption = None,
+    as_json: Json = False,
+) -> None:
+    """The newest runs."""
+    with _store(data) as store:
+        found = queries.runs(store.hot, state=state, stage=stage, chat_id=chat)
+    if as_json:
+        show_json([asdict(run) for run in found])
+        return
+    listed = [asdict(run) | {"why": (run.error or {}).get("what", "")} for run in found]
+    show_table(("id", "stage", "chat_id", "event_id", "state", "attempt", "crashes", "why"), listed)
+
+
+@app.command()
+def retry(
+    run: Annotated[list[int] | None, typer.Argument(help="Run ids.")] = None,
+    data: Data = None,
+    all_dead: Annotated[bool, typer.Option("--all", help="All dead runs, in mailbox order.")] = False,
+    stage: StageOption = None,
+    chat: ChatOption = None,
+) -> None:
+    """Give failed runs another round of attempts."""
+    with _store(data) as store:
+        ids = _chosen(store, run, all_dead, stage, chat)
+        changed = store.writer.call(lambda txn: ledger.retry(txn.connection, ids, now=txn.now), durable=True)
+    OUT.print(f"{changed} run(s) will be tried again.")
+
+
+@app.command()
+def discard(
+    run: Annotated[list[int] | None, typer.Argument(help="Run ids.")] = None,
+    data: Data = None,
+    all_dead: Annotated[bool, typer.Option("--all", help="All dead runs.")] = False,
+    stage: StageOption = None,
+    chat: ChatOption = None,
+) -> None:
+    """Give runs up; the events that called for them stay."""
+    with _store(data) as store:
+        ids = _chosen(store, run, all_dead, stage, chat)
+        changed = store.writer.call(
+            lambda txn: ledger.discard(txn.connection, ids, now=txn.now), durable=True
+        )
+    OUT.print(f"{changed} run(s) discarded.")
+
+
+def _chosen(
+    store: Store, given: list[int] | None, all_dead: bool, stage: str | None, chat: int | None
+) -> list[int]:
+    if all_dead:
+        return queries.dead(store.hot, stage=stage, chat_id=chat)
+    if not given:
+        raise Invalid("No run was named.", hint="Give run ids, or --all. `fabula runs` lists them.")
+    missing = [run_id for run_id in given if queries.run(store.hot, run_id) is None]
+    if missing:
+        raise NotFound(f"There is no run {missing[0]}.", hint="`fabula runs` lists them.")
+    return given
+
+
+@app.command("rebuild")
+def rebuild_(
+    data: Data = None,
+    check: Annotated[bool, typer.Option("--check", help="Compare only; exit 1 if anything differs.")] = False,
+) -> None:
+    """Fold the log again; no model is asked."""
+    with _store(data) as store, Progress(transient=True) as bar:
+        total = (store.hot.execute("SELECT count(*) FROM event").fetchone() or (0,))[0]
+        task = bar.add_task("folding", total=int(str(total)))
+
+        def progress(folded: int) -> None:
+            if folded % 500 == 0:
+                bar.update(task, completed=folded)
+
+        if check:
+            differences = store.read_now(lambda db: rebuild.check(db, progress))
+        else:
+            differences = []
+            store.writer.call(lambda txn: rebuild.rebuild(txn.connection, progress), durable=True)
+    for one in differences[:20]:
+        OUT.print(f"{one.table} {one.row_id}: live {one.live}, rebuilt {one.rebuilt}", markup=False)
+    OUT.print(f"{total} event(s); {len(differences)} difference(s).")
+    if differences:
+        raise typer.Exit(1)
+
+
+@bot_app.command("new")
+def bot_new(
+    name: str,
+    data: Data = None,
+    alias: Annotated[list[str] | None, typer.Option(help="Another name; may be repeated.")] = None,
+    description: str = "",
+    personality: str = "",
+    first_message: str = "",
+) -> None:
+    """Create a bot and print its id."""
+    bot = BotAuthored(
+        name=name,
+        aliases=tuple(alias or ()),
+        description=description,
+        personality=personality,
+        first_message=first_message,
+    )
+    with _store(data) as store:
+        OUT.print(trio.run(_attached, store, lambda play: play.author_bot(bot)))
+
+
+@chat_app.command("new")
+def chat_new(
+    bot: Annotated[int, typer.Argument(help="The id of the bot to play with.")],
+    data: Data = None,
+    title: str = "",
+    you: Annotated[str, typer.Option(help="Your name in the story.")] = "You",
+) -> None:
+    """Start a chat and print its id."""
+    with _store(data) as store:
+        OUT.print(trio.run(_attached, store, lambda play: play.start_chat(bot, title=title, you_name=you)))
+
+
+async def _attached(store: Store, act: Callable[[Play], Awaitable[int]]) -> int:
+    store.writer.attach(trio.lowlevel.current_trio_token())
+    return await act(Play(store))
+
+
+@app.command()
+def say(
+    chat: Annotated[int, typer.Argument(help="The chat's id.")],
+    text: str,
+    data: Data = None,
+    model: Model = None,
+) -> None:
+    """Send a turn and print the reply as it is written."""
+    trio.run(lambda: saying.say(_paths(data), chat, text, model=model, write=write))
+
+
+@app.command()
+def connect(
+    url: Annotated[str, typer.Argument(help="The server's address, such as http://127.0.0.1:8080/v1.")],
+    data: Data = None,
+    name: Annotated[str, typer.Option(help="What to call the endpoint.")] = "main",
+    kind: Annotated[str, typer.Option(help="openai or ollama.")] = "openai",
+    model: Annotated[str, typer.Option(help="The model's name, where the server has several.")] = "",
+    ask_key: Annotated[bool, typer.Option("--key", help="Ask for an API key.")] = False,
+) -> None:
+    """Let a model server narrate; written to config.toml, the key to secrets.toml."""
+    paths = _paths(data)
+    key = typer.prompt("API key", hide_input=True) if ask_key else None
+    save_endpoint(paths, name, EndpointSection(kind=kind, base_url=url, model=model), key)
+    load(paths, os.environ)
+    OUT.print(f"{name} narrates from the next start on; see {paths.config}.", markup=False)
+
+
+@app.command()
+def bench(name: str, as_json: Json = False) -> None:
+    """Measure one budget: hop, chain, turn, rebuild, sse, open or start."""
+    from ops.bench.names import run_bench  # noqa: PLC0415 - benchmarks load what no other command needs
+
+    measured = run_bench(name)
+    if as_json:
+        show_json(measured.model_dump())
+    else:
+        show_table(("figure", "value"), [{"figure": k, "value": v} for k, v in measured.figures.items()])
+
+
+def main() -> None:
+    """Run a command; every foreseen error is explained instead of traced."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping().get(os.environ.get("FABULA_LOG", "WARNING"), logging.WARNING)
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.getLogger("huey").setLevel(logging.CRITICAL)
+    try:
+        app()
+    except* FabulaError as group:
+        _explain_first(group)
+    except* pydantic.ValidationError as group:
+        _explain_first(group)
+
+
+def _explain_first(group: BaseExceptionGroup[BaseException]) -> None:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, pydantic.ValidationError):
+        first = error.errors()[0]
+        error = Invalid(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.", hint="Correct it.")
+    if isinstance(error, FabulaError):
+        explain(error)
+    sys.exit(1)

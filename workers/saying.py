@@ -1,0 +1,94 @@
+"""`fabula say` and `fabula drain`: submit from the command line, and work until nothing is left."""
+
+import json
+from collections.abc import Callable
+
+import trio
+
+from pipeline.config_paths import DataPaths
+from pipeline.engine import Engine
+from pipeline.feed import Item
+from store import boots, log, queries
+from store.errors import FabulaError
+from store.store import Store, open_store
+from workers.program import open_program, pipeline_of_actors
+
+LOOK_AGAIN_S = 0.05
+
+
+async def say(
+    paths: DataPaths, chat_id: int, text: str, *, model: str | None, write: Callable[[str], None]
+) -> None:
+    """Send a turn and write the reply as it comes. Works itself only if nobody else does.
+
+    Raises:
+        FabulaError: the turn was refused, or the reply could not be written.
+    """
+    async with open_program(paths, model=model, work=not _somebody_works(paths)) as program:
+        engine = program.engine
+        after = log.position(engine.store.hot)
+        sent = await engine.play.send_turn(chat_id, text)
+        await _follow(engine, chat_id, after, sent.event_id, write)
+
+
+def _somebody_works(paths: DataPaths) -> bool:
+    with open_store(paths.database, pipeline_of_actors().routes) as store:
+        return boots.another_works(store.hot, paths.database)
+
+
+async def _follow(
+    engine: Engine, chat_id: int, after: int, turn_id: int, write: Callable[[str], None]
+) -> None:
+    written: dict[int, int] = {}
+    with engine.feed.subscribe(chat_id, after) as subscription:
+        async for item in subscription:
+            told = json.loads(item.data) if item.data else {}
+            if item.event in ("token", "partial"):
+                _write_more(item, told, written, write)
+            elif item.event == "run":
+                _raise_if_dead(told)
+            elif item.event == "turn.assistant" and told["payload"]["answers"] == turn_id:
+                text = told["payload"]["text"]
+                write(text[written.get(told["run_id"], 0) :] + "\n")
+                return
+
+
+def _write_more(
+    item: Item, told: dict[str, object], written: dict[int, int], write: Callable[[str], None]
+) -> None:
+    run_id, text = int(str(told["run_id"])), str(told["text"])
+    offset = int(str(told.get("offset", 0)))
+    known = written.get(run_id, 0)
+    if offset + len(text) > known:
+        write(text[known - offset :])
+        written[run_id] = offset + len(text)
+
+
+def _raise_if_dead(told: dict[str, object]) -> None:
+    error = told.get("error")
+    if told["state"] == "dead" and isinstance(error, dict):
+        raise FabulaError(error["what"], hint=f"{error['do']} Then: fabula retry {told['run_id']}")
+
+
+async def drain(
+    paths: DataPaths,
+    *,
+    stage: str | None,
+    chat_id: int | None,
+    timeout_s: float | None,
+    model: str | None,
+    progress: Callable[[int], None],
+) -> tuple[int, list[int]]:
+    """Work until nothing that matches is pending; returns what is left and the ids of dead runs."""
+    async with open_program(paths, model=model) as program:
+        store = program.engine.store
+        with trio.move_on_after(float("inf") if timeout_s is None else timeout_s):
+            while (left := _left(store, stage, chat_id)) > 0:
+                progress(left)
+                await trio.sleep(LOOK_AGAIN_S)
+        progress(_left(store, stage, chat_id))
+        return _left(store, stage, chat_id), queries.dead(store.hot, stage=stage, chat_id=chat_id)
+
+
+def _left(store: Store, stage: str | None, chat_id: int | None) -> int:
+    return queries.pending(store.hot, stage=stage, chat_id=chat_id)
