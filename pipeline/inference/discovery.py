@@ -1,4 +1,7 @@
-"""Discovery: which model servers already run on this machine, asked at their usual ports by their own routes."""
+"""Discovery: which model servers already run on this machine, asked at their usual ports by their own routes.
+
+A port proves nothing (macOS itself listens on 5000), so each is recognised by something only it answers.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +10,11 @@ from typing import Any, Literal
 import httpx
 import trio
 
+from pipeline.inference.ollama import chat_models
+from pipeline.inference.openai import model_name
+
 LIMIT_S = 0.4
+Kind = Literal["openai", "ollama"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +22,7 @@ class Candidate:
     """A program, its usual address, the route only it has, and how its models are listed."""
 
     name: str
-    kind: Literal["openai", "ollama"]
+    kind: Kind
     root: str
     sign: str
     is_it: Callable[[Any], bool]
@@ -24,12 +31,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A server that answered and is what it should be."""
+    """A server that answered and is what it should be. With `needs_key` it has not told its models."""
 
     name: str
-    kind: Literal["openai", "ollama"]
+    kind: Kind
     base_url: str
     models: tuple[str, ...]
+    needs_key: bool = False
 
 
 def _has(key: str) -> Callable[[Any], bool]:
@@ -40,42 +48,65 @@ def _is_kobold(answer: object) -> bool:
     return isinstance(answer, dict) and "kobold" in str(answer.get("result", "")).lower()
 
 
+def _is_tabby(answer: object) -> bool:
+    return any(str(entry.get("owned_by", "")).lower() == "tabbyapi" for entry in _entries(answer))
+
+
 USUAL: tuple[Candidate, ...] = (
     Candidate("Ollama", "ollama", "http://127.0.0.1:11434", "/api/tags", _has("models"), "/api/tags"),
     Candidate("llama.cpp", "openai", "http://127.0.0.1:8080", "/props", _has("default_generation_settings")),
-    Candidate("LM Studio", "openai", "http://127.0.0.1:1234", "/api/v0/models", _has("data")),
+    Candidate(
+        "LM Studio", "openai", "http://127.0.0.1:1234", "/api/v0/models", _has("data"), "/api/v0/models"
+    ),
     Candidate("KoboldCpp", "openai", "http://127.0.0.1:5001", "/api/extra/version", _is_kobold),
-    Candidate("TabbyAPI", "openai", "http://127.0.0.1:5000", "/v1/models", _has("data")),
+    Candidate("TabbyAPI", "openai", "http://127.0.0.1:5000", "/v1/models", _is_tabby),
 )
+_MAY_WANT_A_KEY = ("llama.cpp", "TabbyAPI")
 
 
 async def discover(candidates: Sequence[Candidate] = USUAL, *, limit_s: float = LIMIT_S) -> list[Found]:
-    """Ask all of them at once; whoever does not answer in time is not there."""
-    found: list[Found] = []
-    async with httpx.AsyncClient(trust_env=False) as client:
+    """Ask all of them at once; whoever does not answer within `limit_s` is not there."""
+    found: dict[str, Found] = {}
+    async with httpx.AsyncClient(trust_env=False, timeout=limit_s) as client:
 
         async def ask(candidate: Candidate) -> None:
             with trio.move_on_after(limit_s):
                 here = await _ask(client, candidate)
                 if here is not None:
-                    found.append(here)
+                    found[candidate.name] = here
 
         async with trio.open_nursery() as nursery:
             for candidate in candidates:
                 nursery.start_soon(ask, candidate)
-    order = [candidate.name for candidate in candidates]
-    return sorted(found, key=lambda one: order.index(one.name))
+    return [found[candidate.name] for candidate in candidates if candidate.name in found]
 
 
 async def _ask(client: httpx.AsyncClient, candidate: Candidate) -> Found | None:
+    base_url = candidate.root if candidate.kind == "ollama" else f"{candidate.root}/v1"
     try:
         sign = await client.get(candidate.root + candidate.sign)
+        if sign.status_code == 401 and candidate.name in _MAY_WANT_A_KEY:
+            health = (await client.get(f"{candidate.root}/health")).json()
+            return (
+                Found(candidate.name, candidate.kind, base_url, (), True) if _has("status")(health) else None
+            )
         if sign.status_code != 200 or not candidate.is_it(sign.json()):
             return None
         listed = (await client.get(candidate.root + candidate.models_route)).json()
-    except (httpx.HTTPError, ValueError):
+    except (httpx.HTTPError, ValueError, RecursionError):
         return None
-    entries = listed.get("data") or listed.get("models") or [] if isinstance(listed, dict) else []
-    names = [str(one.get("id") or one.get("name") or "") for one in entries if isinstance(one, dict)]
-    base_url = candidate.root if candidate.kind == "ollama" else f"{candidate.root}/v1"
-    return Found(candidate.name, candidate.kind, base_url, tuple(name for name in names if name))
+    models = chat_models(listed) if candidate.kind == "ollama" else _talking(listed)
+    return Found(candidate.name, candidate.kind, base_url, models)
+
+
+def _talking(listed: object) -> tuple[str, ...]:
+    """The models in a list that can talk, those in memory first."""
+    entries = [entry for entry in _entries(listed) if not str(entry.get("type", "")).startswith("embedding")]
+    entries.sort(key=lambda entry: entry.get("state", "loaded") != "loaded")
+    names = (model_name(entry.get("id")) for entry in entries)
+    return tuple(name for name in names if name)
+
+
+def _entries(listed: object) -> list[dict[str, Any]]:
+    entries = listed.get("data") if isinstance(listed, dict) else None
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []

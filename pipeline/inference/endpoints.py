@@ -8,13 +8,18 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_validator
 
-from pipeline.inference.embedded import EmbeddedLlama, bundled_model, checked_model
-from pipeline.inference.lines import Patience, Wire
+from pipeline.inference.embedded import DEFAULT_CONTEXT, OWN_MODEL_CONTEXT, EmbeddedLlama
+from pipeline.inference.gguf import bundled_model, checked_model
+from pipeline.inference.lines import Patience, Wire, checked_key
 from pipeline.inference.ollama import OllamaEndpoint
-from pipeline.inference.openai import STANDARD_SAMPLERS, OpenAIEndpoint
-from pipeline.inference.types import Capabilities, Endpoint
+from pipeline.inference.openai import OpenAIEndpoint
+from pipeline.inference.types import Endpoint
 
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_KEEP_LOCAL_S = 4.0
+"""llama.cpp hangs up after five idle seconds; a request must not go out on a line that is just closing."""
+_KEEP_REMOTE_S = 30.0
 
 
 class Profile(BaseModel):
@@ -32,10 +37,11 @@ class Profile(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _complete(cls, url: str) -> str:
-        """A bare address gets the path that OpenAI-compatible servers share."""
-        url = url.rstrip("/")
-        if url and urlsplit(url).scheme not in ("http", "https"):
-            raise ValueError("must begin with http:// or https://")
+        """The address of a server, without what people paste along with it."""
+        url = url.strip().rstrip("/").removesuffix("/chat/completions")
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ValueError("must be an address that begins with http:// or https://")
         return url
 
     @model_validator(mode="after")
@@ -50,28 +56,42 @@ async def open_endpoint(profile: Profile, *, patience: Patience | None = None) -
     """An endpoint that is ready to be asked; closed with the block, its child process included.
 
     Raises:
-        Invalid: the model file is none; EndpointFailed: the embedded model could not be started.
+        Invalid: the model file or the key is none; EndpointFailed: the embedded model could not be started.
     """
-    async with httpx.AsyncClient(limits=httpx.Limits(max_connections=16)) as client:
-        if profile.kind == "embedded":
-            path = checked_model(profile.model_path) if profile.model_path else bundled_model()
-            async with EmbeddedLlama.started(path, client, patience or Patience()) as endpoint:
-                yield endpoint
-        else:
-            yield _remote(profile, client, patience or Patience())
+    patient = patience or Patience()
+    if profile.kind == "embedded":
+        file = checked_model(profile.model_path) if profile.model_path else bundled_model()
+        window = profile.context_tokens or (OWN_MODEL_CONTEXT if profile.model_path else DEFAULT_CONTEXT)
+        async with (
+            _client("http://127.0.0.1") as client,
+            EmbeddedLlama.started(
+                file, client, patient, name=profile.name, context_tokens=window
+            ) as endpoint,
+        ):
+            yield endpoint
+        return
+    base_url = profile.base_url or DEFAULT_OLLAMA
+    key = checked_key(profile.api_key.get_secret_value()) if profile.api_key else ""
+    async with _client(base_url) as client:
+        yield _remote(profile, Wire(profile.name, _rooted(profile.kind, base_url), client, key, patient))
 
 
-def _remote(profile: Profile, client: httpx.AsyncClient, patience: Patience) -> Endpoint:
-    headers = {}
-    if profile.api_key is not None:
-        headers["Authorization"] = f"Bearer {profile.api_key.get_secret_value()}"
-    if profile.kind == "ollama":
-        wire = Wire(profile.name, profile.base_url or DEFAULT_OLLAMA, client, headers, patience)
-        capabilities = Capabilities(structured="json_schema", context_tokens=profile.context_tokens)
-        return OllamaEndpoint(profile.name, profile.model, wire, capabilities)
-    base_url = profile.base_url
-    if not urlsplit(base_url).path:
-        base_url = f"{base_url}/v1"
-    wire = Wire(profile.name, base_url, client, headers, patience)
-    capabilities = Capabilities(context_tokens=profile.context_tokens, samplers=STANDARD_SAMPLERS)
-    return OpenAIEndpoint(profile.name, profile.model, wire, capabilities)
+def _remote(profile: Profile, wire: Wire) -> Endpoint:
+    opened = OllamaEndpoint if profile.kind == "ollama" else OpenAIEndpoint
+    return opened(profile.name, profile.model, wire, profile.context_tokens)
+
+
+def _rooted(kind: str, base_url: str) -> str:
+    """A bare address gets the path that OpenAI-compatible servers share."""
+    if kind == "openai" and not urlsplit(base_url).path:
+        return f"{base_url}/v1"
+    return base_url
+
+
+def _client(base_url: str) -> httpx.AsyncClient:
+    """A proxy from the environment never stands between us and our own machine."""
+    local = urlsplit(base_url).hostname in _LOOPBACK
+    keep_s = _KEEP_LOCAL_S if local else _KEEP_REMOTE_S
+    return httpx.AsyncClient(
+        trust_env=not local, limits=httpx.Limits(max_connections=16, keepalive_expiry=keep_s)
+    )

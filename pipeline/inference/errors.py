@@ -1,5 +1,7 @@
 """What an endpoint can do wrong, classified once, in words a person can act on."""
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,11 +11,13 @@ import httpx
 
 from store.errors import ErrorClass, FabulaError
 
-SHOWN_BODY_CHARS = 2000
+SHOWN_BYTES = 2000
+_USERINFO = re.compile(r"//[^/@]*@")
 
 
 class EndpointFailed(FabulaError):
-    """A request to a model failed. `retryable` says whether the same request may succeed later."""
+    """A request to a model failed. `retryable` says whether the same request may succeed later, and
+    `retry_after_s` what the endpoint asked for; `status` is the HTTP status where there was one."""
 
     def __init__(
         self,
@@ -24,23 +28,42 @@ class EndpointFailed(FabulaError):
         detail: str = "",
         retryable: bool = True,
         retry_after_s: float | None = None,
+        status: int | None = None,
     ) -> None:
         super().__init__(message, hint=hint, detail=detail)
         self.error_class = error_class
         self.retryable = retryable
         self.retry_after_s = retry_after_s
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
 class _Meaning:
+    """What a status means: its class, the words for it, and whether the same request may succeed later."""
+
     error_class: ErrorClass
     what: str
     do: str
     retryable: bool = True
 
 
-_UNKNOWN = _Meaning(
-    ErrorClass.CONNECTION, "failed on its side", "It is tried again by itself; look at its own log."
+_BY_ITSELF = "It is tried again by itself"
+_QUOTA = _Meaning(
+    ErrorClass.QUOTA, "wants to be paid first", "Add credit there, then retry.", retryable=False
+)
+_OVERFLOW = _Meaning(
+    ErrorClass.CONTEXT_OVERFLOW,
+    "found the prompt too large for the model",
+    "Lower `hard` under [budget], or give the model a larger context.",
+    retryable=False,
+)
+_BROKEN = _Meaning(ErrorClass.CONNECTION, "failed on its side", f"{_BY_ITSELF}; look at its own log.")
+_BUSY = _Meaning(ErrorClass.CONNECTION, "is busy or still loading its model", f"{_BY_ITSELF}.")
+_STRANGE = _Meaning(
+    ErrorClass.REFUSED,
+    "answered as a model server would not",
+    "Check that base_url is the address of an OpenAI-compatible or Ollama server.",
+    retryable=False,
 )
 _STATUSES: Mapping[int, _Meaning] = {
     400: _Meaning(
@@ -55,9 +78,7 @@ _STATUSES: Mapping[int, _Meaning] = {
         "Set the key again: fabula connect, or the environment variable.",
         retryable=False,
     ),
-    402: _Meaning(
-        ErrorClass.QUOTA, "wants to be paid first", "Add credit there, then retry.", retryable=False
-    ),
+    402: _QUOTA,
     403: _Meaning(
         ErrorClass.REFUSED,
         "does not allow this",
@@ -67,66 +88,94 @@ _STATUSES: Mapping[int, _Meaning] = {
     404: _Meaning(
         ErrorClass.REFUSED,
         "does not have this model or address",
-        "Check base_url and model in config.toml.",
+        "Check base_url and model in config.toml; a model of Ollama's is fetched with `ollama pull`.",
         retryable=False,
     ),
-    408: _Meaning(ErrorClass.TIMEOUT, "took too long", "It is tried again by itself."),
-    413: _Meaning(
-        ErrorClass.CONTEXT_OVERFLOW, "found the prompt too large", "Lower [budget] hard.", retryable=False
-    ),
+    408: _Meaning(ErrorClass.TIMEOUT, "took too long", f"{_BY_ITSELF}."),
+    413: _OVERFLOW,
     422: _Meaning(
         ErrorClass.REFUSED, "found a setting wrong", "Check the sampler settings.", retryable=False
     ),
-    429: _Meaning(
-        ErrorClass.RATE_LIMITED, "asks to slow down", "It is tried again when the endpoint allows."
-    ),
-    503: _Meaning(
-        ErrorClass.CONNECTION, "is busy or still loading its model", "It is tried again by itself."
-    ),
+    429: _Meaning(ErrorClass.RATE_LIMITED, "asks to slow down", f"{_BY_ITSELF} when the endpoint allows."),
+    500: _BROKEN,
+    502: _BROKEN,
+    503: _BUSY,
+    504: _Meaning(ErrorClass.TIMEOUT, "took too long", f"{_BY_ITSELF}."),
+    529: _BUSY,
 }
-_OVERFLOW_WORDS = ("context length", "context size", "context_length", "exceed_context", "too many tokens")
+_MAY_MEAN_OVERFLOW = frozenset({400, 413, 422, 500})
+_OVERFLOW_WORDS = (
+    "context length",
+    "context size",
+    "context window",
+    "context_length",
+    "exceed_context",
+    "maximum context",
+    "too many tokens",
+    "prompt is too long",
+)
+_QUOTA_WORDS = ("insufficient_quota", "insufficient credit", "exceeded your current quota")
 
 
 def from_status(name: str, status: int, body: str, headers: Mapping[str, str]) -> EndpointFailed:
-    """Classify an HTTP answer that is not a success."""
-    meaning = _STATUSES.get(status, _UNKNOWN)
-    if status == 400 and any(word in body.lower() for word in _OVERFLOW_WORDS):
-        meaning = _STATUSES[413]
+    """Classify an HTTP answer that is not a success, or an error object that came inside a stream."""
+    meaning = _meaning(status, body.lower())
     return EndpointFailed(
         f"The endpoint {name!r} {meaning.what} (HTTP {status}).",
         hint=meaning.do,
-        detail=body[:SHOWN_BODY_CHARS],
+        detail=_shown(body),
         error_class=meaning.error_class,
         retryable=meaning.retryable,
         retry_after_s=retry_after_s(headers.get("retry-after")),
+        status=status,
     )
+
+
+def _meaning(status: int, body: str) -> _Meaning:
+    if status in _MAY_MEAN_OVERFLOW and any(words in body for words in _OVERFLOW_WORDS):
+        return _OVERFLOW
+    if status == 429 and any(words in body for words in _QUOTA_WORDS):
+        return _QUOTA
+    if status < 400:
+        return _STRANGE
+    return _STATUSES.get(status) or (_BROKEN if status >= 500 else _STATUSES[400])
 
 
 def from_transport(name: str, base_url: str, error: Exception) -> EndpointFailed:
     """Classify what happened below HTTP: no connection, a time-out, a line that broke."""
     detail = f"{type(error).__name__}: {error}"
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-        return EndpointFailed(
-            f"The endpoint {name!r} cannot be reached at {base_url}.",
-            hint="Start it, or correct its base_url; it is tried again by itself meanwhile.",
-            detail=detail,
-            error_class=ErrorClass.CONNECTION,
-        )
+    if isinstance(error, httpx.ConnectTimeout):
+        return _unreachable(name, base_url, detail, ErrorClass.TIMEOUT)
+    if isinstance(error, httpx.ConnectError | httpx.ProxyError):
+        return _unreachable(name, base_url, detail, ErrorClass.CONNECTION)
     if isinstance(error, httpx.TimeoutException):
         return timed_out(name, detail)
+    if isinstance(error, httpx.DecodingError):
+        return garbled(name, detail)
     return dropped(name, detail)
 
 
+def _unreachable(name: str, base_url: str, detail: str, error_class: ErrorClass) -> EndpointFailed:
+    return EndpointFailed(
+        f"The endpoint {name!r} cannot be reached at {without_userinfo(base_url)}.",
+        hint="Start it, or correct its base_url; it is tried again by itself meanwhile.",
+        detail=detail,
+        error_class=error_class,
+    )
+
+
 def timed_out(name: str, detail: str) -> EndpointFailed:
+    """It is connected and silent."""
     return EndpointFailed(
         f"The endpoint {name!r} stopped answering.",
-        hint="It may be overloaded; it is tried again by itself.",
+        hint=f"It may be overloaded, or the model too large for the machine. {_BY_ITSELF}.",
         detail=detail,
         error_class=ErrorClass.TIMEOUT,
     )
 
 
 def dropped(name: str, detail: str) -> EndpointFailed:
+    """The connection ended before the answer did."""
     return EndpointFailed(
         f"The endpoint {name!r} broke off in the middle of its answer.",
         hint="What had arrived is kept. If this goes on, look at the endpoint's own log.",
@@ -136,11 +185,63 @@ def dropped(name: str, detail: str) -> EndpointFailed:
 
 
 def garbled(name: str, detail: str) -> EndpointFailed:
+    """What came is not what the protocol says."""
     return EndpointFailed(
         f"The endpoint {name!r} answered with something that is not a reply.",
-        hint="Check that base_url is the address of an OpenAI-compatible or Ollama server.",
-        detail=detail[:SHOWN_BODY_CHARS],
+        hint=_STRANGE.do,
+        detail=_shown(detail),
         error_class=ErrorClass.INVALID_OUTPUT,
+    )
+
+
+def empty(name: str, detail: str) -> EndpointFailed:
+    """A well-formed reply with no text in it."""
+    return EndpointFailed(
+        f"The endpoint {name!r} answered with an empty reply.",
+        hint=f"{_BY_ITSELF}. If this goes on, allow longer replies or try another model.",
+        detail=detail,
+        error_class=ErrorClass.INVALID_OUTPUT,
+    )
+
+
+def endless(name: str, limit_bytes: int) -> EndpointFailed:
+    """More than any reply can be."""
+    return EndpointFailed(
+        f"The endpoint {name!r} would not stop: it sent more than {limit_bytes // 1024**2} MB.",
+        hint="Set max_tokens under [sampler], or try another model.",
+        error_class=ErrorClass.INVALID_OUTPUT,
+    )
+
+
+def filtered(name: str) -> EndpointFailed:
+    """The service's own filter cut the reply."""
+    return EndpointFailed(
+        f"The endpoint {name!r} refused to go on: its content filter stepped in.",
+        hint="Reword the turn, or use another model.",
+        error_class=ErrorClass.REFUSED,
+        retryable=False,
+    )
+
+
+def undecided(name: str, answer: str, reason: str) -> EndpointFailed:
+    """A decision that did not fit its model, even after the reminder."""
+    return EndpointFailed(
+        f"The endpoint {name!r} could not decide in the form it was asked for.",
+        hint="The safe default is used instead.",
+        detail=_shown(f"{reason}\n{answer}"),
+        error_class=ErrorClass.INVALID_OUTPUT,
+    )
+
+
+def crashed(model: str, detail: str, *, retryable: bool = True) -> EndpointFailed:
+    """The embedded model's own process died, or would not start."""
+    return EndpointFailed(
+        f"The embedded model {model} is not running.",
+        hint="It is started again by itself. If this goes on, the file may be damaged, of a kind this"
+        " llama.cpp does not know, or too large for this machine's memory.",
+        detail=_shown(detail),
+        error_class=ErrorClass.CRASH,
+        retryable=retryable,
     )
 
 
@@ -149,10 +250,24 @@ def retry_after_s(value: str | None) -> float | None:
     if value is None:
         return None
     try:
-        return max(float(value), 0.0)
+        seconds = float(value)
     except ValueError:
-        pass
+        seconds = _seconds_until(value)
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _seconds_until(date: str) -> float:
     try:
-        return max((parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds(), 0.0)
+        when = parsedate_to_datetime(date)
     except ValueError:
-        return None
+        return math.nan
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
+
+
+def without_userinfo(url: str) -> str:
+    """An address without the name and password that may stand in it."""
+    return _USERINFO.sub("//", url)
+
+
+def _shown(text: str) -> str:
+    return text.encode("utf-8", "replace")[:SHOWN_BYTES].decode("utf-8", "ignore")

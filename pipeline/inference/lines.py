@@ -1,98 +1,226 @@
-"""Reading a streamed answer line by line: bounded in time and size, and clean of what no text may hold."""
+"""The wire to one endpoint: a request goes out, an answer comes back line by line or whole.
 
+Bounded in time (connecting, first token, between tokens) and size, cleaned of what no text may hold, and
+every failure translated into `EndpointFailed` here, so that the dialects above only read JSON.
+"""
+
+import contextlib
+import json
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import trio
 
 from pipeline.inference import errors
+from store.errors import Invalid
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
+AFTERWARD_S = 5.0
+"""How long to wait for the usage once the reply itself is complete."""
+DRAIN_S = 0.3
+CLOSE_S = 1.0
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Time limits in seconds: to connect, to the first piece of an answer, and from piece to piece."""
+    """Time limits in seconds: to connect, to the first token, from token to token, and for one decision."""
 
     connect_s: float = 5.0
     first_s: float = 120.0
     between_s: float = 60.0
+    decide_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """One endpoint's connection: where, with which headers, and how patiently."""
+    """One endpoint's connection: where, with which key, and how patiently. The key is in no error."""
 
     name: str
     base_url: str
     client: httpx.AsyncClient
-    headers: Mapping[str, str]
-    patience: Patience
+    key: str = field(default="", repr=False)
+    patience: Patience = field(default_factory=Patience)
 
     @asynccontextmanager
-    async def post(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[httpx.Response]:
-        """An answer whose status is a success; everything else is an EndpointFailed."""
-        timeout = httpx.Timeout(self.patience.first_s, connect=self.patience.connect_s)
-        request = self.client.build_request(
-            "POST", f"{self.base_url}{path}", json=dict(body), headers=dict(self.headers), timeout=timeout
-        )
-        try:
-            response = await self.client.send(request, stream=True)
-        except httpx.HTTPError as error:
-            raise errors.from_transport(self.name, self.base_url, error) from error
+    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator["Answer"]:
+        """A streamed answer; leaving the block closes the connection, so the server stops generating.
+
+        Raises:
+            EndpointFailed: the status is not 200, or there was no answer in time.
+        """
+        deadline = trio.current_time() + self.patience.first_s
+        response = await self._send("POST", path, body, deadline)
+        answer = Answer(self, response, deadline)
         try:
             if response.status_code != 200:
-                raise await self._refusal(response)
-            yield response
+                raise self._refused(response, await answer.rest(errors.SHOWN_BYTES))
+            yield answer
         finally:
-            with trio.CancelScope(shield=True, deadline=trio.current_time() + 1):
-                await response.aclose()
+            await answer.aclose()
 
-    async def _refusal(self, response: httpx.Response) -> errors.EndpointFailed:
+    async def ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, within_s: float
+    ) -> Any:  # noqa: ANN401 - whatever JSON the server has there
+        """A whole JSON answer.
+
+        Raises:
+            EndpointFailed: no answer in time, not a success, or not JSON.
+        """
+        deadline = trio.current_time() + within_s
+        response = await self._send(method, path, body, deadline)
+        answer = Answer(self, response, deadline)
         try:
-            body = (await response.aread())[: errors.SHOWN_BODY_CHARS].decode(errors="replace")
-        except httpx.HTTPError as error:
-            body = f"(its explanation could not be read: {error})"
-        return errors.from_status(self.name, response.status_code, body, response.headers)
-
-    async def lines(self, path: str, body: Mapping[str, Any]) -> AsyncGenerator[str, None]:
-        """The lines of a streamed answer, empty ones left out."""
-        async with self.post(path, body) as response:
-            limit, size = self.patience.first_s, 0
-            arriving = response.aiter_lines()
-            while (line := await self._next(arriving, limit)) is not None:
-                size += len(line)
-                if size > MAX_ANSWER_BYTES:
-                    raise errors.garbled(self.name, f"more than {MAX_ANSWER_BYTES} bytes")
-                if line:
-                    limit = self.patience.between_s
-                    yield line
-
-    async def _next(self, arriving: AsyncIterator[str], limit_s: float) -> str | None:
+            text = await answer.rest(MAX_ANSWER_BYTES)
+        finally:
+            await answer.aclose()
+        if response.status_code != 200:
+            raise self._refused(response, text)
         try:
-            with trio.fail_after(limit_s):
-                return await anext(arriving, None)
+            return json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise errors.garbled(self.name, self.scrubbed(text)) from error
+
+    async def _send(
+        self, method: str, path: str, body: Mapping[str, Any] | None, deadline: float
+    ) -> httpx.Response:
+        request = self._request(method, path, body)
+        try:
+            with trio.fail_at(deadline):
+                return await self.client.send(request, stream=True)
         except trio.TooSlowError as error:
-            raise errors.timed_out(self.name, f"nothing for {limit_s:g} s") from error
+            raise errors.timed_out(self.name, "no answer in time") from error
         except httpx.HTTPError as error:
-            raise errors.from_transport(self.name, self.base_url, error) from error
+            raise self.translated(error) from error
 
-    async def answer(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A whole JSON answer."""
-        async with self.post(path, body) as response:
-            try:
-                return dict((await response.aread(), response.json())[1])
-            except httpx.HTTPError as error:
-                raise errors.from_transport(self.name, self.base_url, error) from error
-            except (ValueError, TypeError) as error:
-                raise errors.garbled(self.name, response.text) from error
+    def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Request:
+        """`/v1` belongs to the base URL; a path that begins with a slash is the server's own."""
+        root = self.base_url.removesuffix("/v1")
+        url = f"{root}{path}" if path.startswith("/") else f"{self.base_url}/{path}"
+        headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
+        timeout = httpx.Timeout(None, connect=self.patience.connect_s)
+        return self.client.build_request(method, url, json=cleaned(body), headers=headers, timeout=timeout)
+
+    def _refused(self, response: httpx.Response, body: str) -> errors.EndpointFailed:
+        return errors.from_status(self.name, response.status_code, self.scrubbed(body), response.headers)
+
+    def translated(self, error: httpx.HTTPError) -> errors.EndpointFailed:
+        return errors.from_transport(self.name, self.base_url, error)
+
+    def scrubbed(self, text: str) -> str:
+        """Some servers repeat the key they were given in their error."""
+        return clean(text.replace(self.key, "•••") if self.key else text)
+
+
+class Answer:
+    """A response being read. `heard` says that the model is writing: from then on the pauses are timed."""
+
+    def __init__(self, wire: Wire, response: httpx.Response, deadline: float) -> None:
+        self.content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        self._wire = wire
+        self._response = response
+        self._deadline = deadline
+        self._bytes = response.aiter_bytes()
+        self._lines: deque[bytes] = deque()
+        self._begun = b""
+        self._size = 0
+
+    def heard(self) -> None:
+        """Something of the reply arrived; the next piece has `between_s`."""
+        self._deadline = trio.current_time() + self._wire.patience.between_s
+
+    def concluded(self) -> None:
+        """The reply is complete; only its figures are still to come."""
+        self._deadline = trio.current_time() + min(AFTERWARD_S, self._wire.patience.between_s)
+
+    async def line(self) -> str | None:
+        """The next line that is not empty, or None at the end.
+
+        Split at newline bytes only: JSON may hold U+2028 and its kin, at which `str.splitlines` would cut.
+        """
+        while True:
+            while self._lines:
+                line = self._lines.popleft().strip()
+                if line:
+                    return line.decode("utf-8", "replace")
+            piece = await self._piece()
+            if piece is None:
+                last, self._begun = self._begun.strip(), b""
+                return last.decode("utf-8", "replace") if last else None
+            *whole, self._begun = (self._begun + piece).split(b"\n")
+            self._lines.extend(whole)
+
+    async def rest(self, limit: int) -> str:
+        """Everything that is left as one text, at most so many bytes."""
+        read = bytearray()
+        while len(read) < limit and (piece := await self._piece()) is not None:
+            read += piece
+        return read[:limit].decode("utf-8", "replace")
+
+    async def _piece(self) -> bytes | None:
+        try:
+            with trio.fail_at(self._deadline):
+                piece = await anext(self._bytes, None)
+        except trio.TooSlowError as error:
+            raise errors.timed_out(self._wire.name, "nothing arrived in time") from error
+        except httpx.HTTPError as error:
+            raise self._wire.translated(error) from error
+        self._size += len(piece or b"")
+        if self._size > MAX_ANSWER_BYTES:
+            raise errors.endless(self._wire.name, MAX_ANSWER_BYTES)
+        return piece
+
+    async def drain(self) -> None:
+        """Read past the end of the reply, so that the connection can serve the next request."""
+        with trio.move_on_after(DRAIN_S), contextlib.suppress(httpx.HTTPError):
+            while await anext(self._bytes, None) is not None:
+                pass
+
+    async def aclose(self) -> None:
+        """Close the connection unless it was read to its end; safe when the task is being cancelled.
+
+        httpx reads through a chain of generators, of which closing the outer one only drops the inner ones,
+        to be finalised some time later. A cancellation while reading unwinds all of them at once.
+        """
+        with trio.CancelScope(shield=True) as unwinding, contextlib.suppress(httpx.HTTPError):
+            unwinding.cancel()
+            while await anext(self._bytes, None) is not None:
+                pass
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_S):
+            await self._response.aclose()
 
 
 def clean(text: str) -> str:
     """Text without NUL and lone surrogates, which no database, page or log can hold."""
     return _UNSTORABLE.sub("", text)
+
+
+def cleaned(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The same JSON value with every text in it clean."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, list):
+        return [cleaned(one) for one in value]
+    if isinstance(value, dict):
+        return {clean(key): cleaned(one) for key, one in value.items()}
+    return value
+
+
+def checked_key(key: str) -> str:
+    """A key as it can stand in a header; a pasted line break is not part of it.
+
+    Raises:
+        Invalid: it has characters no header may have. The key itself is not in the message.
+    """
+    key = key.strip()
+    if not key.isascii() or not key.isprintable():
+        raise Invalid(
+            "The API key has characters that no key has, such as a line break or a typographic dash.",
+            hint="Copy it again from the service's own page.",
+        )
+    return key

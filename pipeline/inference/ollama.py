@@ -1,113 +1,172 @@
-"""Ollama's own API: newline-delimited JSON, and a context size it must be told to use."""
+"""Ollama's own API: newline-delimited JSON, and a context size it must be told to use.
 
-import json
+Left to itself, Ollama cuts a prompt that exceeds its default window without a word, so every request says how
+large a window it needs.
+"""
+
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from pipeline.inference import errors
-from pipeline.inference.decide import decided
+from pipeline.inference.decide import JsonSchema, decided
 from pipeline.inference.lines import Wire, clean
-from pipeline.inference.types import Capabilities, Chunk, M, Request, Usage
+from pipeline.inference.reading import finish_of, integer, parsed, reply, reported, text_of, whole
+from pipeline.inference.types import Capabilities, Chunk, Finish, M, Request, Usage
 
 LARGEST_CONTEXT = 16_384
 """Ollama reserves memory for the whole context it is asked for, so a model's full 128K is not a default."""
-
-
-class _Said(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-    content: str = ""
-
-
-class _Line(BaseModel):
-    """One line of a chat stream, as far as we read it."""
-
-    model_config = ConfigDict(extra="ignore")
-    message: _Said = _Said()
-    done: bool = False
-    done_reason: str | None = None
-    prompt_eval_count: int = 0
-    eval_count: int = 0
-    model: str | None = None
-    error: str | None = None
+PROBE_S = 5.0
+EMBED_S = 60.0
+_OPTIONS = {
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "top_k": "top_k",
+    "min_p": "min_p",
+    "repeat_penalty": "repeat_penalty",
+    "presence_penalty": "presence_penalty",
+    "frequency_penalty": "frequency_penalty",
+    "seed": "seed",
+    "max_tokens": "num_predict",
+    "stop": "stop",
+}
 
 
 @dataclass
 class OllamaEndpoint:
+    """A model that Ollama serves."""
+
     name: str
     model: str
     wire: Wire
-    capabilities: Capabilities
+    context_tokens: int | None = None
 
-    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        async with aclosing(self.wire.lines("/api/chat", self._body(request) | {"stream": True})) as lines:
-            async for line in lines:
-                chunk = self._chunk(line)
-                yield chunk
-                if chunk.finish is not None:
-                    return
-        raise errors.dropped(self.name, "the stream ended before it was done")
-
-    def _chunk(self, line: str) -> Chunk:
-        try:
-            said = _Line.model_validate_json(line)
-        except ValidationError as error:
-            raise errors.garbled(self.name, line) from error
-        if said.error is not None:
-            raise errors.from_status(self.name, 500, said.error, {})
-        if not said.done:
-            return Chunk(text=clean(said.message.content), model=said.model)
-        usage = Usage(prompt_tokens=said.prompt_eval_count, completion_tokens=said.eval_count)
-        finish = "length" if said.done_reason == "length" else "stop"
-        return Chunk(
-            clean(said.message.content), "length" if finish == "length" else "stop", usage, said.model
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known so far."""
+        return Capabilities(
+            structured="json_schema",
+            caches_prefix=True,
+            context_tokens=self.context_tokens,
+            samplers=frozenset(_OPTIONS),
         )
 
-    def _body(self, request: Request) -> dict[str, Any]:
-        sampler = request.sampler.model_dump(exclude_none=True, exclude={"max_tokens"})
-        options = {key: value for key, value in sampler.items() if value != ()}
-        options["num_predict"] = request.sampler.max_tokens
-        if self.capabilities.context_tokens:
-            options["num_ctx"] = self.capabilities.context_tokens
-        messages = [message.model_dump() for message in request.messages]
-        return {"model": self.model, "messages": messages, "options": options}
+    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """The reply, chunk by chunk; closing the generator ends the request upstream."""
+        chunks = reply(self.wire, "/api/chat", self.body(request), _Lines(self.name))
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
 
     async def decide(self, request: Request, schema: type[M]) -> M:
-        async def complete(asked: Request) -> str:
-            body = self._body(asked) | {"stream": False, "format": schema.model_json_schema()}
-            answer = await self.wire.answer("/api/chat", body)
-            message = answer.get("message")
-            if not isinstance(message, dict):
-                raise errors.garbled(self.name, json.dumps(answer))
-            return str(message.get("content", ""))
+        """A decision as a validated model; the default for an EndpointFailed is the caller's."""
 
-        return await decided(complete, request, schema, self.name)
+        async def complete(asked: Request, constraint: JsonSchema | None) -> str:
+            form = {"format": constraint} if constraint is not None else {}
+            return await whole(self.wire, "/api/chat", {**self.body(asked), **form}, _Lines(self.name))
+
+        return await decided(
+            complete, request, schema, self.name, constrain=True, timeout_s=self.wire.patience.decide_s
+        )
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """The request as Ollama takes it."""
+        sampler = request.sampler.model_dump(exclude_none=True)
+        options = {_OPTIONS[ours]: value for ours, value in sampler.items() if value != ()}
+        if self.context_tokens:
+            options["num_ctx"] = self.context_tokens
+        messages = [message.model_dump() for message in request.messages]
+        return {"model": self.model, "messages": messages, "options": options, "stream": True}
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        answer = await self.wire.answer("/api/embed", {"model": self.model, "input": list(texts)})
+        """One vector for each text, in their order."""
+        if not texts:
+            return []
+        body = {"model": self.model, "input": list(texts)}
+        answer = await self.wire.ask("POST", "/api/embed", body, within_s=EMBED_S)
         try:
-            return [list(vector) for vector in answer["embeddings"]]
-        except (KeyError, TypeError) as error:
-            raise errors.garbled(self.name, json.dumps(answer)) from error
+            return [[float(number) for number in vector] for vector in answer["embeddings"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise errors.garbled(self.name, str(answer)) from error
 
     async def probe(self) -> Capabilities:
-        """Learn the model's context from /api/show; what a person configured stands."""
-        if self.capabilities.context_tokens is None:
-            shown = await self.wire.answer("/api/show", {"model": self.model})
-            info = shown.get("model_info")
-            sizes = [
-                value
-                for key, value in (info.items() if isinstance(info, dict) else ())
-                if key.endswith(".context_length") and isinstance(value, int)
-            ]
-            known = min(sizes[0], LARGEST_CONTEXT) if sizes else None
-            self.capabilities = Capabilities(
-                structured="json_schema", caches_prefix=True, context_tokens=known
-            )
+        """Learn which model there is and its context; what a person configured stands.
+
+        Raises:
+            EndpointFailed: Ollama cannot be reached, or does not have the model.
+        """
+        self.model = self.model or await self._first_model()
+        shown = await self.wire.ask("POST", "/api/show", {"model": self.model}, within_s=PROBE_S)
+        known = _context_of(shown)
+        if self.context_tokens is None and known is not None:
+            self.context_tokens = min(known, LARGEST_CONTEXT)
         return self.capabilities
 
     async def count_tokens(self, text: str) -> int | None:
+        """Ollama does not count."""
         return None
+
+    async def _first_model(self) -> str:
+        listed = await self.wire.ask("GET", "/api/tags", within_s=PROBE_S)
+        models = chat_models(listed)
+        if not models:
+            raise errors.from_status(self.name, 404, "Ollama has no model yet.", {})
+        return models[0]
+
+
+def chat_models(listed: object) -> tuple[str, ...]:
+    """The models in Ollama's list that can talk; embedding models (the BERT family) are left out."""
+    entries = listed.get("models") if isinstance(listed, dict) else None
+    return tuple(
+        text_of(entry.get("name"))
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict) and entry.get("name") and "bert" not in _family(entry)
+    )
+
+
+def _family(entry: dict[str, Any]) -> str:
+    details = entry.get("details")
+    return text_of(details.get("family")) if isinstance(details, dict) else ""
+
+
+def _context_of(shown: object) -> int | None:
+    info = shown.get("model_info") if isinstance(shown, dict) else None
+    for key, value in info.items() if isinstance(info, dict) else ():
+        if key.endswith(".context_length") and isinstance(value, int) and value > 0:
+            return value
+    return None
+
+
+@dataclass
+class _Lines:
+    """The JSON lines of one chat reply."""
+
+    name: str
+    wrote: bool = False
+    thought: bool = False
+    finish: Finish | None = None
+    over: bool = False
+
+    def feed(self, line: str) -> Chunk | None:
+        event = parsed(self.name, line)
+        if event.get("error"):
+            raise reported(self.name, event["error"])
+        message = event.get("message")
+        said = message if isinstance(message, dict) else {}
+        text = clean(text_of(said.get("content")))
+        self.wrote = self.wrote or bool(text.strip())
+        self.thought = self.thought or bool(said.get("thinking"))
+        if not event.get("done"):
+            return Chunk(text, model=text_of(event.get("model")) or None)
+        self.over = True
+        self.finish = finish_of(self.name, event.get("done_reason") or "stop")
+        return Chunk(text, self.finish, _usage(event), text_of(event.get("model")) or None)
+
+
+def _usage(event: dict[str, Any]) -> Usage | None:
+    if not event.get("prompt_eval_count"):
+        return None
+    return Usage(
+        prompt_tokens=integer(event["prompt_eval_count"]), completion_tokens=integer(event.get("eval_count"))
+    )

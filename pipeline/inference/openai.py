@@ -1,219 +1,230 @@
 """OpenAI-compatible endpoints: llama.cpp, vLLM, LM Studio, TabbyAPI, KoboldCpp and hosted services."""
 
-import json
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from pipeline.inference import errors
-from pipeline.inference.decide import decided
+from pipeline.inference.decide import JsonSchema, decided
+from pipeline.inference.dialects import (
+    LLAMA_CPP,
+    STANDARD,
+    Dialect,
+    context_in,
+    count_request,
+    counted,
+    dialect_of,
+)
+from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.lines import Wire, clean
+from pipeline.inference.reading import finish_of, integer, parsed, reply, reported, text_of, whole
 from pipeline.inference.types import Capabilities, Chunk, Finish, M, Request, Usage
 
-STANDARD_SAMPLERS = frozenset(
-    {"temperature", "top_p", "seed", "presence_penalty", "frequency_penalty", "max_tokens", "stop"}
-)
-LLAMA_SAMPLERS = STANDARD_SAMPLERS | {"top_k", "min_p", "repeat_penalty"}
-LLAMA = Capabilities(
-    structured="json_schema", caches_prefix=True, slots=1, tokenize=True, samplers=LLAMA_SAMPLERS
-)
-
-
-class _Loose(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-
-class _Delta(_Loose):
-    content: str | None = None
-
-
-class _Choice(_Loose):
-    delta: _Delta = _Delta()
-    finish_reason: str | None = None
-
-
-class _Cached(_Loose):
-    cached_tokens: int | None = None
-
-
-class _Used(_Loose):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    prompt_tokens_details: _Cached | None = None
-
-
-class _Piece(_Loose):
-    """One `data:` line of a stream, as far as we read it."""
-
-    choices: tuple[_Choice, ...] = ()
-    usage: _Used | None = None
-    model: str | None = None
-    error: Any = None
+PROBE_S = 5.0
+EMBED_S = 60.0
+_SSE_FIELDS = (":", "event:", "id:", "retry:")
 
 
 @dataclass
 class OpenAIEndpoint:
-    """`capabilities` narrows what is sent; call `probe` once to learn them from the server itself."""
+    """A server that speaks OpenAI's chat completions. `probe` learns its dialect, its context and, where no
+    model is named, which it has; until then only what the standard has is sent."""
 
     name: str
     model: str
     wire: Wire
-    capabilities: Capabilities
+    context_tokens: int | None = None
+    dialect: Dialect = STANDARD
+    slots: int = 0
 
-    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        body = self._body(request) | {"stream": True, "stream_options": {"include_usage": True}}
-        finished = False
-        async with aclosing(self.wire.lines("/chat/completions", body)) as lines:
-            async for line in lines:
-                if not line.startswith("data:"):
-                    self._refuse_if_strange(line)
-                    continue
-                data = line[5:].strip()
-                if data == "[DONE]":
-                    return
-                chunk = self._chunk(data)
-                finished = finished or chunk.finish is not None
-                yield chunk
-        if not finished:
-            raise errors.dropped(self.name, "the stream ended without a finish")
-
-    def _refuse_if_strange(self, line: str) -> None:
-        if not line.startswith((":", "event:", "id:", "retry:")):
-            raise errors.garbled(self.name, line)
-
-    def _chunk(self, data: str) -> Chunk:
-        try:
-            piece = _Piece.model_validate_json(data)
-        except ValidationError as error:
-            piece = self._forgiven(data, error)
-        if piece.error is not None:
-            raise self._reported(piece.error)
-        choice = piece.choices[0] if piece.choices else _Choice()
-        usage = piece.usage
-        cached = usage.prompt_tokens_details.cached_tokens if usage and usage.prompt_tokens_details else None
-        return Chunk(
-            text=clean(choice.delta.content or ""),
-            finish=_finish(choice.finish_reason),
-            usage=Usage(
-                prompt_tokens=usage.prompt_tokens,
-                completion_tokens=usage.completion_tokens,
-                cached_tokens=cached,
-            )
-            if usage
-            else None,
-            model=piece.model,
+    @property
+    def capabilities(self) -> Capabilities:
+        """What is known so far."""
+        return Capabilities(
+            structured=self.dialect.structured,
+            caches_prefix=self.dialect.caches_prefix,
+            slots=self.slots,
+            tokenize=bool(self.dialect.count_route),
+            context_tokens=self.context_tokens,
+            samplers=frozenset(self.dialect.samplers),
         )
 
-    def _forgiven(self, data: str, error: ValidationError) -> _Piece:
-        """Lone surrogates are an escape Python's parser allows and pydantic's does not; clean and go on."""
-        try:
-            return _Piece.model_validate_json(json.dumps(_cleaned(json.loads(data))))
-        except (ValueError, ValidationError):
-            raise errors.garbled(self.name, data) from error
+    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """The reply, chunk by chunk; closing the generator ends the request upstream."""
+        chunks = reply(self.wire, "chat/completions", self.body(request), _Events(self.name))
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                yield chunk
 
-    def _reported(self, error: object) -> errors.EndpointFailed:
-        """An error object inside a stream that began well."""
-        told = error if isinstance(error, dict) else {"message": str(error)}
-        code = told.get("code")
-        status = code if isinstance(code, int) and 400 <= code < 600 else 500
-        return errors.from_status(self.name, status, str(told.get("message", told)), {})
+    async def decide(self, request: Request, schema: type[M]) -> M:
+        """A decision as a validated model; the default for an EndpointFailed is the caller's."""
 
-    def _body(self, request: Request) -> dict[str, Any]:
+        async def complete(asked: Request, constraint: JsonSchema | None) -> str:
+            body = self.body(asked)
+            if constraint is not None:
+                named = {"name": schema.__name__, "schema": constraint, "strict": True}
+                body["response_format"] = {"type": "json_schema", "json_schema": named}
+            return await whole(self.wire, "chat/completions", body, _Events(self.name))
+
+        return await decided(
+            complete,
+            request,
+            schema,
+            self.name,
+            constrain=self.dialect.structured is not None,
+            timeout_s=self.wire.patience.decide_s,
+        )
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """The request as this server takes it; settings it does not know are left out."""
         sampler = request.sampler.model_dump(exclude_none=True)
+        names = self.dialect.samplers
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [message.model_dump() for message in request.messages],
-            **{
-                key: value
-                for key, value in sampler.items()
-                if key in self.capabilities.samplers and value != ()
-            },
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **{names[ours]: value for ours, value in sampler.items() if ours in names and value != ()},
         }
-        if self.capabilities.slots:
+        if self.slots:
             body["cache_prompt"] = True
-        if request.slot is not None and request.slot < self.capabilities.slots:
-            body["id_slot"] = request.slot
+            if request.slot is not None and request.slot < self.slots:
+                body["id_slot"] = request.slot
         return body
 
-    async def decide(self, request: Request, schema: type[M]) -> M:
-        async def complete(asked: Request) -> str:
-            body = self._body(asked)
-            if self.capabilities.structured == "json_schema":
-                described = {"name": schema.__name__, "schema": schema.model_json_schema(), "strict": True}
-                body["response_format"] = {"type": "json_schema", "json_schema": described}
-            answer = await self.wire.answer("/chat/completions", body)
-            try:
-                return str(answer["choices"][0]["message"]["content"])
-            except (KeyError, IndexError, TypeError) as error:
-                raise errors.garbled(self.name, json.dumps(answer)) from error
-
-        return await decided(complete, request, schema, self.name)
-
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        answer = await self.wire.answer("/embeddings", {"model": self.model, "input": list(texts)})
+        """One vector for each text, in their order."""
+        if not texts:
+            return []
+        body = {"model": self.model, "input": list(texts)}
+        answer = await self.wire.ask("POST", "embeddings", body, within_s=EMBED_S)
         try:
-            return [item["embedding"] for item in sorted(answer["data"], key=lambda item: item["index"])]
-        except (KeyError, TypeError) as error:
-            raise errors.garbled(self.name, json.dumps(answer)) from error
+            vectors = sorted(answer["data"], key=lambda one: one["index"])
+            return [[float(number) for number in one["embedding"]] for one in vectors]
+        except (KeyError, TypeError, ValueError) as error:
+            raise errors.garbled(self.name, str(answer)) from error
 
     async def probe(self) -> Capabilities:
-        """Ask the server what it is: llama.cpp and its kin say so under /props, others list their models."""
-        if not self.model:
-            self.model = await self._first_model()
-        props = await self._get(f"{self.wire.base_url.removesuffix('/v1')}/props")
-        settings = props.get("default_generation_settings") if isinstance(props, dict) else None
-        if isinstance(settings, dict) and isinstance(settings.get("n_ctx"), int):
-            slots = props.get("total_slots", 1) if isinstance(props, dict) else 1
-            self.capabilities = Capabilities(
-                structured=LLAMA.structured,
-                caches_prefix=True,
-                slots=int(slots),
-                tokenize=True,
-                context_tokens=self.capabilities.context_tokens or settings["n_ctx"],
-                samplers=LLAMA_SAMPLERS,
-            )
+        """Ask the server what it is and what it has; what a person configured stands.
+
+        Raises:
+            EndpointFailed: it cannot be reached, or refuses the key.
+        """
+        card = await self._card()
+        self.model = self.model or text_of(card.get("id"))
+        if self.dialect is STANDARD:
+            self.dialect = dialect_of(self.wire.base_url, text_of(card.get("owned_by")))
+        told = await self._optional(self.dialect.context_route)
+        if self.dialect is LLAMA_CPP:
+            self.slots = integer(told.get("total_slots")) or 1
+        self.context_tokens = (
+            self.context_tokens or context_in(_entry(told, self.model) or told) or context_in(card)
+        )
         return self.capabilities
 
-    async def _first_model(self) -> str:
-        listed = await self._get(f"{self.wire.base_url}/models")
-        data = listed.get("data") if isinstance(listed, dict) else None
-        return str(data[0].get("id", "")) if data else ""
-
-    async def _get(self, url: str) -> Any:  # noqa: ANN401 - whatever JSON the server has there
-        try:
-            response = await self.wire.client.get(url, headers=dict(self.wire.headers), timeout=3)
-            return response.json() if response.status_code == 200 else None
-        except (httpx.HTTPError, ValueError):
-            return None
-
     async def count_tokens(self, text: str) -> int | None:
-        if not self.capabilities.tokenize:
+        """The exact count where the server can tell it, else None."""
+        if not self.dialect.count_route:
             return None
-        root = self.wire.base_url.removesuffix("/v1")
+        body = count_request(self.dialect, self.model, text)
         try:
-            response = await self.wire.client.post(
-                f"{root}/tokenize", json={"content": text}, headers=dict(self.wire.headers), timeout=3
-            )
-            return len(response.json()["tokens"])
-        except (httpx.HTTPError, ValueError, KeyError):
+            answer = await self.wire.ask("POST", self.dialect.count_route, body, within_s=PROBE_S)
+        except EndpointFailed:
             return None
+        return counted(answer)
+
+    async def _card(self) -> dict[str, Any]:
+        """What the server lists of our model, or of its first; nothing where it has no such list."""
+        try:
+            listed = await self.wire.ask("GET", "models", within_s=PROBE_S)
+        except EndpointFailed as error:
+            if error.status == 404:
+                return {}
+            raise
+        return _entry(listed, self.model) or _entry(listed, "") or {}
+
+    async def _optional(self, route: str) -> dict[str, Any]:
+        if not route:
+            return {}
+        try:
+            told = await self.wire.ask("GET", route, within_s=PROBE_S)
+        except EndpointFailed:
+            return {}
+        return told if isinstance(told, dict) else {}
 
 
-def _finish(reason: str | None) -> Finish | None:
-    if reason is None:
+def _entry(listed: object, model: str) -> dict[str, Any] | None:
+    """The entry of a model in a list of them; without a name, the first."""
+    entries = listed.get("data") if isinstance(listed, dict) else None
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and (not model or entry.get("id") == model):
+            return entry
+    return None
+
+
+@dataclass
+class _Events:
+    """Server-sent events of one chat completion, or the one JSON document of a server that cannot stream."""
+
+    name: str
+    wrote: bool = False
+    thought: bool = False
+    finish: Finish | None = None
+    over: bool = False
+
+    def feed(self, line: str) -> Chunk | None:
+        data = self._data(line)
+        if data is None:
+            return None
+        if data == "[DONE]":
+            self.over = True
+            return None
+        return self._chunk(parsed(self.name, data))
+
+    def _data(self, line: str) -> str | None:
+        """What a line carries; comments are a server's way of saying it is still there."""
+        if line.startswith(_SSE_FIELDS):
+            return None
+        if line.startswith(("{", "error:")):
+            return line.removeprefix("error:").strip()
+        if not line.startswith("data:"):
+            raise errors.garbled(self.name, line)
+        return line[5:].strip()
+
+    def _chunk(self, event: dict[str, Any]) -> Chunk:
+        if event.get("error") or event.get("object") == "error":
+            raise reported(self.name, event.get("error") or event)
+        choices = event.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+        said = choice.get("delta") or choice.get("message") or {}
+        text = clean(text_of(said.get("content")) if isinstance(said, dict) else "")
+        self.wrote = self.wrote or bool(text.strip())
+        self.thought = self.thought or bool(isinstance(said, dict) and _thinking(said))
+        finish = finish_of(self.name, choice.get("finish_reason"))
+        self.finish = finish or self.finish
+        return Chunk(text, finish, _usage(event.get("usage")), model_name(event.get("model")))
+
+
+def _thinking(said: dict[str, Any]) -> str:
+    return text_of(said.get("reasoning_content")) or text_of(said.get("reasoning"))
+
+
+def _usage(told: object) -> Usage | None:
+    if not isinstance(told, dict):
         return None
-    return "length" if reason in ("length", "max_tokens") else "stop"
+    details = told.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return Usage(
+        prompt_tokens=integer(told.get("prompt_tokens")),
+        completion_tokens=integer(told.get("completion_tokens")),
+        cached_tokens=cached if isinstance(cached, int) else None,
+    )
 
 
-def _cleaned(value: object) -> object:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, list):
-        return [_cleaned(one) for one in value]
-    if isinstance(value, dict):
-        return {key: _cleaned(one) for key, one in value.items()}
-    return value
+def model_name(told: object) -> str | None:
+    """A model's name; llama.cpp gives the path of its file, and a person's folders are nobody's business."""
+    name = clean(text_of(told))
+    if name.lower().endswith(".gguf"):
+        name = name.replace("\\", "/").rpartition("/")[2].removesuffix(".gguf")
+    return name or None
