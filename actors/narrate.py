@@ -87,7 +87,7 @@ async def _render(ctx: Context, scene: SoloScene, writing: Writing) -> _Rendered
     prompt = assemble(scene, ctx.counter.for_model(endpoint.model), budgets, layout=layout)
     sampler = ctx.endpoints.sampler.model_copy(update={"max_tokens": budgets.response})
     request = Request(messages=prompt.messages, sampler=sampler, slot=NARRATOR_SLOT)
-    ctx.prompt = request.model_dump_json(include={"messages", "sampler"})
+    ctx.request = request
     ctx.figures["breakdown"] = prompt.breakdown.model_dump(mode="json")
     stream = _Stream(ctx, writing)
     ending = await stream.follow(endpoint, request)

@@ -4,9 +4,8 @@ A turn arrives; one `memory.written` per present bot leaves. What was said out o
 memory.
 """
 
-from pipeline.prompt.ooc import strip_ooc
-
 from pipeline.context import Context
+from pipeline.prompt.ooc import strip_ooc
 from pipeline.stage import Emits, stage
 from store import views
 from store.events import Event, MemoryWritten, TurnAssistant, TurnUser

@@ -1,6 +1,6 @@
 """Stock Huey, for comparison: SqliteHuey with its own consumer, in a process of its own.
 
-python -m ops.stock_huey FILE        works until it is ended
+The worker is a process of its own: `WORK` and the queue's file, and optionally its number of workers.
 """
 
 import logging
@@ -13,6 +13,7 @@ from pathlib import Path
 from huey import SqliteHuey
 from huey.api import Huey
 
+WORK = [sys.executable, "-c", "from ops.stock_huey import main; main()"]
 CHAIN_STEPS = 6
 WORK_S = 0.004
 
@@ -54,7 +55,3 @@ def main() -> None:
     consumer = stock(Path(sys.argv[1])).create_consumer(workers=workers)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     consumer.run()
-
-
-if __name__ == "__main__":
-    main()

@@ -15,6 +15,7 @@ import trio
 
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
+from pipeline.inference.types import Request
 from pipeline.tokens import TokenCounter
 from store import views
 from store.ledger import Claim
@@ -34,7 +35,7 @@ class Interrupted(Exception):
 
 @dataclass
 class Context:
-    """One run's surroundings. `figures` and `prompt` are kept with the attempt, to answer "why?" later."""
+    """One run's surroundings. `figures`, and a failed attempt's `request`, are kept to answer "why?" later."""
 
     claim: Claim
     store: Store
@@ -43,7 +44,7 @@ class Context:
     counter: TokenCounter
     stop_reason: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
-    prompt: str | None = None
+    request: Request | None = None
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _stoppable: trio.CancelScope = field(default_factory=trio.CancelScope)
 

@@ -7,7 +7,7 @@ wait for news.
 """
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -40,6 +40,11 @@ class Item:
         head = f"id: {self.id}\n" if self.id is not None else ""
         return f"{head}event: {self.event}\ndata: {self.data}\n\n".encode()
 
+    @cached_property
+    def chunk(self) -> bytes:
+        """The same as one chunk of a chunked HTTP body (RFC 9112, section 7.1)."""
+        return b"%x\r\n%b\r\n" % (len(self.sse), self.sse)
+
 
 @dataclass(frozen=True)
 class _Ping(Item):
@@ -49,6 +54,18 @@ class _Ping(Item):
 
 
 PING = _Ping(None, "ping", "")
+
+
+class Rest(Item):
+    """The rest of an item that a sink could not take whole; to be written before anything else."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(None, "rest", "")
+        self.__dict__["chunk"] = data
+
+
+Sink = Callable[[Item], bytes]
+"""Takes an item at once and returns what it could not take."""
 
 
 def item_of(event: Event[Any]) -> Item:
@@ -90,6 +107,9 @@ class Subscription:
     chat_id: int
     position: int
     lagging: bool = False
+    sink: Sink | None = None
+    """Where an item may go at once while the iteration waits for one."""
+    _parked: bool = False
     _send: trio.MemorySendChannel[Item] = field(init=False)
     _receive: trio.MemoryReceiveChannel[Item] = field(init=False)
 
@@ -97,6 +117,14 @@ class Subscription:
         self._send, self._receive = trio.open_memory_channel[Item](BUFFER)
 
     def offer(self, item: Item) -> None:
+        if self._parked and self.sink is not None:
+            if item.id is not None and not self._is_new(item.id):
+                return
+            rest = self.sink(item)
+            if not rest:
+                return
+            self._parked = False
+            item = Rest(rest)
         try:
             self._send.send_nowait(item)
         except trio.ClosedResourceError:
@@ -118,9 +146,13 @@ class Subscription:
 
     async def _next(self) -> Item:
         """The next item, or a ping after a while of silence: it keeps proxies and dead peers honest."""
-        with trio.move_on_after(SILENCE_S):
-            return await self._receive.receive()
-        return PING
+        self._parked = self._receive.statistics().current_buffer_used == 0
+        try:
+            with trio.move_on_after(SILENCE_S):
+                return await self._receive.receive()
+            return PING
+        finally:
+            self._parked = False
 
     def end(self) -> None:
         """Let the iteration run dry."""

@@ -34,4 +34,5 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
         },
     )
     app.state.engine = engine
+    app.state.connections = {}
     return app

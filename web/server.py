@@ -8,13 +8,17 @@ import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import trio
+from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.trio import serve as hypercorn_serve
+from hypercorn.trio.worker_context import WorkerContext
+from starlette.applications import Starlette
 
 from store.errors import Refused
+from web.connections import Connection
 
 BACKLOG = 256
 STALLED_READER_MS = 5_000
@@ -54,16 +58,32 @@ def _not_bound(host: str, port: int, error: OSError) -> Refused:
 
 
 async def serve(
-    app: Any,  # noqa: ANN401 - any ASGI application
+    app: Starlette,
     listener: socket.socket,
     shutdown: Callable[[], Awaitable[None]],
     *,
-    task_status: trio.TaskStatus[list[str]] = trio.TASK_STATUS_IGNORED,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve an ASGI application until `shutdown` returns; streams get a second to end."""
+    """Serve until `shutdown` returns; what is still being answered then gets a second."""
     config = Config()
-    config.bind = [f"fd://{listener.detach()}"]
-    config.graceful_timeout = GRACE_S
     config.accesslog = None
     config.errorlog = logging.getLogger("hypercorn.error")
-    await hypercorn_serve(app, config, shutdown_trigger=shutdown, task_status=task_status)
+    connection = partial(
+        Connection,
+        app.state.connections,
+        ASGIWrapper(cast("Any", app)),
+        config,
+        context := WorkerContext(None),
+        {},
+    )
+    listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
+    async with trio.open_nursery() as connections:
+        async with trio.open_nursery() as accepting:
+            accepting.start_soon(
+                partial(trio.serve_listeners, connection, listeners, handler_nursery=connections)
+            )
+            task_status.started()
+            await shutdown()
+            accepting.cancel_scope.cancel()
+        await context.terminated.set()
+        connections.cancel_scope.deadline = trio.current_time() + GRACE_S

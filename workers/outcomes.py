@@ -88,7 +88,8 @@ def failed(ctx: Context, stage: Stage, reason: Reason) -> Step:
     wait_s = delay_s(stage.retry, claim.run_id, claim.attempt, reason.retry_after_s)
     if reason.error_class is ErrorClass.RATE_LIMITED and reason.retry_after_s is None:
         wait_s = max(wait_s, RATE_LIMIT_WAIT_S)
-    failure = Failure(reason.error_class.value, reason.told, ctx.prompt)
+    prompt = ctx.request.model_dump_json() if ctx.request is not None else None
+    failure = Failure(reason.error_class.value, reason.told, prompt)
 
     def step(txn: Txn) -> None:
         due = txn.now + int(wait_s * 1000) if again else None

@@ -46,9 +46,13 @@ async def run_server(
             await nursery.start(serve, app, listener, shutdown.wait)
             say_where(address, program.recovered)
             if visit:
-                nursery.start_soon(trio.to_thread.run_sync, webbrowser.open, address)
+                nursery.start_soon(_visit, address)
             await shutdown.wait()
             program.engine.feed.close()
+
+
+async def _visit(address: str) -> None:
+    await trio.to_thread.run_sync(webbrowser.open, address)
 
 
 async def run_worker(paths: DataPaths, *, model: str | None) -> None:

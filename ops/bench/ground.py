@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import trio
-from pipeline.tokens import TokenCounter
 
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.stage import Pipeline
+from pipeline.tokens import TokenCounter
 from store.events import BotAuthored, ChatStarted, Payload, TurnAssistant, TurnUser
 from store.store import Store, open_store
 from store.txn import Txn

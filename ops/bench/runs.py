@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -47,8 +48,8 @@ async def _hops() -> list[float]:
     @stage("noop", on=(TurnUser,), lane=Lane.PLAY)
     async def noop(turn: Event[TurnUser], _ctx: Context) -> Emits:
         began[turn.id] = time.perf_counter()
-        return
-        yield turn.payload
+        for nothing in ():
+            yield nothing
 
     taken = []
     async with consumer_on(Pipeline.of([noop])) as ground:
@@ -66,7 +67,9 @@ def _stock_hops() -> list[float]:
     with folder() as data:
         file = Path(data) / "stock.db"
         notes, huey = prepare_notes(file), stock(file)
-        worker = subprocess.Popen([sys.executable, "-m", "ops.stock_huey", str(file)])
+        worker = subprocess.Popen(
+            [sys.executable, "-c", "from ops.stock_huey import main; main()", str(file)]
+        )
         called = {}
         try:
             for number in range(STOCK_HOPS):
@@ -116,15 +119,15 @@ async def _chain_rate() -> float:
         chats = [await ground.store.writer.submit(_chat) for _ in range(CHAINS)]
         began = time.perf_counter()
         for chat_id in chats:
-            ground.store.writer.post(
-                lambda txn, chat_id=chat_id: txn.append(
-                    FloorGiven(turn_id=LINKS - 1, speaker_id=1), chat_id=chat_id
-                )
-            )
+            ground.store.writer.post(partial(_begin, chat_id=chat_id))
         await all_ended.wait()
         while queries.pending(ground.store.hot):
             await trio.lowlevel.checkpoint()
         return CHAINS * LINKS / (time.perf_counter() - began)
+
+
+def _begin(txn: Txn, *, chat_id: int) -> None:
+    txn.append(FloorGiven(turn_id=LINKS - 1, speaker_id=1), chat_id=chat_id)
 
 
 def _chat(txn: Txn) -> int:

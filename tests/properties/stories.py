@@ -31,9 +31,9 @@ ROUTES: Routes = {
     "floor.given": (Route("narrate", "narration", 100),),
     "turn.assistant": (Route("remember", "bookkeeping", 0),),
 }
-TEXTS = st.text(
-    st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), min_size=1, max_size=60
-).filter(lambda text: bool(text.strip()))
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=60).filter(
+    lambda text: bool(text.strip())
+)
 NUMBERS = st.integers(0, 1_000)
 ENDINGS = st.sampled_from(["complete", "length", "stopped", "dropped", "crashed", "shutdown"])
 

@@ -1,5 +1,6 @@
 """The writer: one commit for what has gathered, a bad step alone in its failure."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -68,13 +69,17 @@ async def test_the_commit_that_makes_a_run_ready_hands_it_over_claimed(tmp_path:
         chat = await store.writer.submit(lambda txn: txn.append(ChatStarted(title="x", host_id=1)))
         for text in ("one", "two"):
             turn = TurnUser(text=text)
-            await store.writer.submit(lambda txn, turn=turn: txn.append(turn, chat_id=chat.id))
+            await store.writer.submit(partial(_append, payload=turn, chat_id=chat.id))
         assert [(claim.stage, claim.attempt) for claim in claims] == [("remember", 1)]
         assert store.writer.slots.free == {"bookkeeping": 0}
         assert store.hot.execute("SELECT state FROM run ORDER BY id").fetchall() == [
             ("running",),
             ("waiting",),
         ]
+
+
+def _append(txn: Txn, *, payload: TurnUser, chat_id: int) -> None:
+    txn.append(payload, chat_id=chat_id)
 
 
 def _boot(store: Store) -> int:

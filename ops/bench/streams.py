@@ -1,0 +1,202 @@
+"""`turn` and `sse`: what Fabula adds between a person and a model, on the way there and on the way back.
+
+The server is the real program in its own process; the endpoint it asks is a bare socket here that notes when
+a request's first bytes arrive, and writes the time it sends each token into the token.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import httpx
+import trio
+
+from ops.bench.ground import folder
+from ops.bench.pages import long_chat
+from ops.bench.report import Report, median, percentile, report
+from ops.bench.server import narrate_with, served
+
+TURNS = 40
+SHORT, LONG = 10, 10_000
+TOKENS = 200
+TOKEN_PACE_S = 0.02
+PASSIVE, MEASURED = 45, 5
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+
+
+@dataclass
+class Upstream:
+    """The model, as far as these benchmarks need one."""
+
+    tokens: int
+    pace_s: float
+    arrived: list[float] = field(default_factory=list)
+    port: int = 0
+    _news: trio.Event = field(default_factory=trio.Event)
+
+    async def asked(self, before: int) -> None:
+        """Wait until more than so many requests have arrived."""
+        while len(self.arrived) <= before:
+            await self._news.wait()
+
+    async def answer(self, stream: trio.SocketStream) -> None:
+        try:
+            request = await stream.receive_some()
+            now = time.perf_counter()
+            if not request.startswith(b"POST"):
+                await stream.send_all(NOT_FOUND)
+                return
+            self.arrived.append(now)
+            self._news.set()
+            self._news = trio.Event()
+            await stream.send_all(HEAD)
+            for _ in range(self.tokens):
+                await stream.send_all(_token(f"{time.perf_counter():.6f} "))
+                await trio.sleep(self.pace_s)
+            await stream.send_all(_token("", "stop") + b"data: [DONE]\n\n")
+        except trio.BrokenResourceError:
+            return  # the server ended first
+        finally:
+            await stream.aclose()
+
+
+def _token(text: str, finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish}
+    return f"data: {json.dumps({'choices': [choice]})}\n\n".encode()
+
+
+@asynccontextmanager
+async def upstream(tokens: int, pace_s: float) -> AsyncIterator[Upstream]:
+    model = Upstream(tokens, pace_s)
+    async with trio.open_nursery() as nursery:
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        model.port = listeners[0].socket.getsockname()[1]
+        nursery.start_soon(trio.serve_listeners, model.answer, listeners)
+        yield model
+        nursery.cancel_scope.cancel()
+
+
+def turn() -> Report:
+    figures = {
+        f"turn_overhead_ms_p50_{turns}": median(trio.run(_overheads, turns)) for turns in (SHORT, LONG)
+    }
+    return report("turn", figures, rounds=TURNS)
+
+
+async def _overheads(turns: int) -> list[float]:
+    """From the first byte of the POST to the first byte of the request at the model."""
+    with folder() as data:
+        _, chat_id = await long_chat(data / "chat.db", turns)
+        async with upstream(2, 0) as model:
+            narrate_with(data, f"http://127.0.0.1:{model.port}/v1")
+            served_there = served(data)
+            server = await trio.to_thread.run_sync(served_there.__enter__)
+            try:
+                return await _send_turns(server.address, chat_id, model)
+            finally:
+                await trio.to_thread.run_sync(served_there.__exit__, None, None, None)
+
+
+async def _send_turns(address: str, chat_id: int, model: Upstream) -> list[float]:
+    taken = []
+    async with httpx.AsyncClient(base_url=address) as client:
+        await _until_ready(client)
+        for number in range(TURNS + 5):
+            before = len(model.arrived)
+            began = time.perf_counter()
+            sent = await client.post(f"/api/chats/{chat_id}/turns", json={"text": f"And then, {number}?"})
+            sent.raise_for_status()
+            await model.asked(before)
+            taken.append((model.arrived[-1] - began) * 1000)
+            await trio.sleep(0.1)
+    return taken[5:]
+
+
+async def _until_ready(client: httpx.AsyncClient) -> None:
+    for _ in range(200):
+        if (await client.get("/healthz")).status_code == 200:
+            return
+        await trio.sleep(0.05)
+    raise TimeoutError("the server was not ready in 10 s")
+
+
+def sse() -> Report:
+    added = trio.run(_added)
+    figures = {"sse_added_ms_p50": median(added), "sse_added_ms_p99": percentile(added, 99)}
+    return report("sse", figures, rounds=TOKENS)
+
+
+PASSIVE_READERS = """
+import selectors, socket, sys
+port, path, number = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+picked = selectors.DefaultSelector()
+for _ in range(number):
+    reader = socket.create_connection(("127.0.0.1", port))
+    reader.sendall(f"GET {path} HTTP/1.1\\r\\nhost: 127.0.0.1\\r\\n\\r\\n".encode())
+    picked.register(reader, selectors.EVENT_READ)
+print("reading", flush=True)
+while picked.get_map():
+    for key, _ in picked.select():
+        if not key.fileobj.recv(65536):
+            picked.unregister(key.fileobj)
+"""
+
+
+async def _added() -> list[float]:
+    """From a token's leaving the model to its bytes at a subscriber, among fifty."""
+    with folder() as data:
+        _, chat_id = await long_chat(data / "chat.db", SHORT)
+        async with upstream(TOKENS, TOKEN_PACE_S) as model:
+            narrate_with(data, f"http://127.0.0.1:{model.port}/v1")
+            served_there = served(data)
+            server = await trio.to_thread.run_sync(served_there.__enter__)
+            try:
+                return await _subscribe_and_send(server.address, chat_id)
+            finally:
+                await trio.to_thread.run_sync(served_there.__exit__, None, None, None)
+
+
+async def _subscribe_and_send(address: str, chat_id: int) -> list[float]:
+    port, path = int(address.rpartition(":")[2]), f"/api/chats/{chat_id}/events?after=999999"
+    added: list[float] = []
+    command = [sys.executable, "-c", PASSIVE_READERS, str(port), path, str(PASSIVE)]
+    async with httpx.AsyncClient(base_url=address) as client:
+        await _until_ready(client)
+        passive = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE)
+        if passive.stdout is not None:
+            await passive.stdout.receive_some()
+        async with trio.open_nursery() as nursery:
+            for _ in range(MEASURED):
+                await nursery.start(_read_tokens, port, path, added)
+            await client.post(f"/api/chats/{chat_id}/turns", json={"text": "Go on."})
+        passive.terminate()
+        await passive.wait()
+    return added
+
+
+async def _read_tokens(
+    port: int,
+    path: str,
+    added: list[float],
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    await stream.send_all(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode())
+    await stream.receive_some()
+    task_status.started()
+    read = 0
+    async for piece in stream:
+        now = time.perf_counter()
+        for line in piece.split(b"\n"):
+            if line.startswith(b"data:") and b'"offset"' in line:
+                added.append((now - float(json.loads(line[5:])["text"])) * 1000)
+                read += 1
+        if read >= TOKENS:
+            return
