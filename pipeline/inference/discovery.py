@@ -10,6 +10,7 @@ from typing import Any, Literal
 import httpx
 import trio
 
+from pipeline.inference.lines import trusting_nobody
 from pipeline.inference.ollama import chat_models
 from pipeline.inference.openai import model_name
 
@@ -67,7 +68,7 @@ _MAY_WANT_A_KEY = ("llama.cpp", "TabbyAPI")
 async def discover(candidates: Sequence[Candidate] = USUAL, *, limit_s: float = LIMIT_S) -> list[Found]:
     """Ask all of them at once; whoever does not answer within `limit_s` is not there."""
     found: dict[str, Found] = {}
-    async with httpx.AsyncClient(trust_env=False, timeout=limit_s) as client:
+    async with httpx.AsyncClient(trust_env=False, timeout=limit_s, verify=trusting_nobody()) as client:
 
         async def ask(candidate: Candidate) -> None:
             with trio.move_on_after(limit_s):

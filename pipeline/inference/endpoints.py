@@ -1,5 +1,6 @@
 """Opening an endpoint from the profile a person configured."""
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -10,15 +11,14 @@ from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_va
 
 from pipeline.inference.embedded import DEFAULT_CONTEXT, OWN_MODEL_CONTEXT, EmbeddedLlama
 from pipeline.inference.gguf import bundled_model, checked_model
-from pipeline.inference.lines import Patience, Wire, checked_key
+from pipeline.inference.lines import Patience, Wire, checked_key, trusting_nobody
 from pipeline.inference.ollama import OllamaEndpoint
 from pipeline.inference.openai import OpenAIEndpoint
 from pipeline.inference.types import Endpoint
 
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
+_CONNECTIONS = 16
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_KEEP_LOCAL_S = 4.0
-"""llama.cpp hangs up after five idle seconds; a request must not go out on a line that is just closing."""
 _KEEP_REMOTE_S = 30.0
 
 
@@ -89,9 +89,14 @@ def _rooted(kind: str, base_url: str) -> str:
 
 
 def _client(base_url: str) -> httpx.AsyncClient:
-    """A proxy from the environment never stands between us and our own machine."""
-    local = urlsplit(base_url).hostname in _LOOPBACK
-    keep_s = _KEEP_LOCAL_S if local else _KEEP_REMOTE_S
-    return httpx.AsyncClient(
-        trust_env=not local, limits=httpx.Limits(max_connections=16, keepalive_expiry=keep_s)
+    """No proxy stands between us and our own machine. There every request has its own connection: llama.cpp
+    hangs up after a stream, and the next request would go out on a line that is just closing."""
+    address = urlsplit(base_url)
+    local = address.hostname in _LOOPBACK
+    limits = httpx.Limits(
+        max_connections=_CONNECTIONS,
+        max_keepalive_connections=0 if local else _CONNECTIONS,
+        keepalive_expiry=_KEEP_REMOTE_S,
     )
+    trust: ssl.SSLContext | bool = address.scheme == "https" or trusting_nobody()
+    return httpx.AsyncClient(trust_env=not local, limits=limits, verify=trust)
