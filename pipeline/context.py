@@ -35,7 +35,7 @@ class Interrupted(Exception):
 
 @dataclass
 class Context:
-    """One run's surroundings. `figures`, and a failed attempt's `request`, are kept to answer "why?" later."""
+    """One run's surroundings. `figures`, and a failed attempt's `request`, are kept for later questions."""
 
     claim: Claim
     store: Store

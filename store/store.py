@@ -15,6 +15,7 @@ import apsw
 import trio
 
 from store.database import connect, prepare
+from store.durability import Syncer
 from store.txn import Clock, Routes
 from store.wake import Wake
 from store.writer import Writer
@@ -59,7 +60,7 @@ def open_store(path: Path, routes: Routes, *, clock: Clock = utc_ms) -> Iterator
         StoreFailed: the folder or file cannot be used; DataFromNewerVersion: a later Fabula wrote it.
     """
     prepare(path)
-    writer = Writer(path, connect(path, query_only=False), routes, clock)
+    writer = Writer(path, connect(path, query_only=False), routes, clock, Syncer(path))
     wake = Wake(path, connect(path, query_only=True))
     writer.after_commit = wake.poke
     hot = connect(path, query_only=True)

@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -19,6 +20,7 @@ import trio
 
 from store import ledger
 from store.database import disk_full
+from store.durability import Syncer
 from store.errors import StoreFailed
 from store.ledger import Claim
 from store.txn import Clock, Routes, Txn
@@ -50,7 +52,7 @@ class Committed:
     stop_requested: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Item:
     step: Step[Any]
     durable: bool
@@ -61,7 +63,7 @@ class _Item:
 
 @dataclass
 class Writer:
-    """Owns the writing connection. `durable` steps are on disk, not only in the file cache, when they
+    """Owns the writing connection. `durable` steps are on the disk, not only in the file cache, when they
     return: a person's acts are; what a stage derives can be derived again after a power cut, and the log
     loses at most its newest part, never a middle one."""
 
@@ -69,6 +71,7 @@ class Writer:
     connection: apsw.Connection
     routes: Routes
     clock: Clock
+    syncer: Syncer
     slots: Slots | None = None
     after_commit: Callable[[], None] = lambda: None
     """Called on the writer's thread after each commit that changed something."""
@@ -94,6 +97,7 @@ class Writer:
         self._queue.put(None)
         if self._thread is not None:
             self._thread.join()
+        self.syncer.close()
         self.connection.close()
 
     async def submit(self, step: Step[T], *, durable: bool = False) -> T:
@@ -138,8 +142,7 @@ class Writer:
     def _commit(self, batch: list[_Item]) -> None:
         txn = Txn(self.connection, self.routes, self.clock())
         try:
-            level = "FULL" if any(item.durable for item in batch) else "NORMAL"
-            self.connection.execute(f"PRAGMA synchronous = {level}; BEGIN IMMEDIATE")
+            self.connection.execute("BEGIN IMMEDIATE")
             before = self.connection.total_changes()
             self._run_steps(batch, txn)
             free = self._free(txn)
@@ -219,20 +222,34 @@ class Writer:
         self._deliver(batch, Committed([], False))
 
     def _deliver(self, batch: list[_Item], committed: Committed) -> None:
-        for item in batch:
+        """Tell listeners at once, submitters too unless they wait for the disk."""
+        durable = [item for item in batch if item.durable and isinstance(item.result, outcome.Value)]
+        self._answer([item for item in batch if item not in durable], committed)
+        if durable:
+            self.syncer.after_sync(partial(self._synced, durable))
+
+    def _synced(self, durable: list[_Item], failure: StoreFailed | None) -> None:
+        if failure is not None:
+            for item in durable:
+                item.result = outcome.Error(failure)
+        self._answer(durable, None)
+
+    def _answer(self, items: list[_Item], committed: Committed | None) -> None:
+        for item in items:
             if item.task is None and item.result is not None:
                 item.deliver(item.result)
-        waiting = [item for item in batch if item.task is not None]
-        if self._token is None or not (waiting or self.listeners):
+        waiting = [item for item in items if item.task is not None]
+        if self._token is None or not (waiting or (committed and self.listeners)):
             return
         try:
             self._token.run_sync_soon(self._tell, waiting, committed)
         except trio.RunFinishedError:
             self._token = None
 
-    def _tell(self, waiting: list[_Item], committed: Committed) -> None:
-        for listener in tuple(self.listeners):
-            listener(committed)
+    def _tell(self, waiting: list[_Item], committed: Committed | None) -> None:
+        if committed is not None:
+            for listener in tuple(self.listeners):
+                listener(committed)
         for item in waiting:
             if item.result is not None:
                 item.deliver(item.result)

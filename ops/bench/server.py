@@ -44,7 +44,8 @@ def served(data: Path, *options: str) -> Iterator[Served]:
         httpx.get(address, timeout=START_LIMIT_S).raise_for_status()
         yield Served(process, address, time.perf_counter() - began)
     finally:
-        process.terminate()
+        if process.poll() is None:
+            process.terminate()
         process.wait(timeout=20)
         if process.stdout is not None:
             process.stdout.close()

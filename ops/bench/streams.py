@@ -26,7 +26,7 @@ SHORT, LONG = 10, 10_000
 TOKENS = 200
 TOKEN_PACE_S = 0.02
 PASSIVE, MEASURED = 45, 5
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -46,24 +46,42 @@ class Upstream:
             await self._news.wait()
 
     async def answer(self, stream: trio.SocketStream) -> None:
+        """Serve one connection, request after request."""
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            request = await stream.receive_some()
-            now = time.perf_counter()
-            if not request.startswith(b"POST"):
-                await stream.send_all(NOT_FOUND)
-                return
-            self.arrived.append(now)
-            self._news.set()
-            self._news = trio.Event()
-            await stream.send_all(HEAD)
-            for _ in range(self.tokens):
-                await stream.send_all(_token(f"{time.perf_counter():.6f} "))
-                await trio.sleep(self.pace_s)
-            await stream.send_all(_token("", "stop") + b"data: [DONE]\n\n")
+            while request := await stream.receive_some():
+                now = time.perf_counter()
+                if request.startswith(b"GET"):
+                    await stream.send_all(NOT_FOUND)
+                elif request.startswith(b"POST"):
+                    self.arrived.append(now)
+                    self._news.set()
+                    self._news = trio.Event()
+                    await self._read_body(stream, request)
+                    await self._stream(stream)
         except trio.BrokenResourceError:
             return  # the server ended first
         finally:
             await stream.aclose()
+
+    async def _read_body(self, stream: trio.SocketStream, request: bytes) -> None:
+        while b"\r\n\r\n" not in request:
+            request += await stream.receive_some()
+        head, _, body = request.partition(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        while len(body) < length:
+            body += await stream.receive_some()
+
+    async def _stream(self, stream: trio.SocketStream) -> None:
+        await stream.send_all(HEAD)
+        for _ in range(self.tokens):
+            await stream.send_all(_chunk(_token(f"{time.perf_counter():.6f} ")))
+            await trio.sleep(self.pace_s)
+        await stream.send_all(_chunk(_token("", "stop") + b"data: [DONE]\n\n") + b"0\r\n\r\n")
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def _token(text: str, finish: str | None = None) -> bytes:
@@ -107,15 +125,30 @@ async def _send_turns(address: str, chat_id: int, model: Upstream) -> list[float
     taken = []
     async with httpx.AsyncClient(base_url=address) as client:
         await _until_ready(client)
+    async with await trio.open_tcp_stream("127.0.0.1", int(address.rpartition(":")[2])) as stream:
         for number in range(TURNS + 5):
             before = len(model.arrived)
             began = time.perf_counter()
-            sent = await client.post(f"/api/chats/{chat_id}/turns", json={"text": f"And then, {number}?"})
-            sent.raise_for_status()
+            await stream.send_all(_post(f"/api/chats/{chat_id}/turns", {"text": f"And then, {number}?"}))
             await model.asked(before)
             taken.append((model.arrived[-1] - began) * 1000)
+            await _accepted(stream)
             await trio.sleep(0.1)
     return taken[5:]
+
+
+async def _accepted(stream: trio.SocketStream) -> None:
+    answer = b""
+    while b"repeated" not in answer:
+        answer += await stream.receive_some()
+        if b"error" in answer:
+            raise RuntimeError(f"the turn was not accepted: {answer!r}")
+
+
+def _post(path: str, body: object) -> bytes:
+    data = json.dumps(body).encode()
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(data)}\r\n\r\n"
+    return head.encode() + data
 
 
 async def _until_ready(client: httpx.AsyncClient) -> None:
@@ -127,8 +160,13 @@ async def _until_ready(client: httpx.AsyncClient) -> None:
 
 
 def sse() -> Report:
-    added = trio.run(_added)
-    figures = {"sse_added_ms_p50": median(added), "sse_added_ms_p99": percentile(added, 99)}
+    direct, through = trio.run(_latencies)
+    base = median(direct)
+    figures = {
+        "sse_added_ms_p50": median(through) - base,
+        "sse_added_ms_p99": percentile(through, 99) - base,
+        "direct_ms_p50": base,
+    }
     return report("sse", figures, rounds=TOKENS)
 
 
@@ -148,16 +186,19 @@ while picked.get_map():
 """
 
 
-async def _added() -> list[float]:
-    """From a token's leaving the model to its bytes at a subscriber, among fifty."""
+async def _latencies() -> tuple[list[float], list[float]]:
+    """From a token's leaving the model to its bytes at a reader: of the model itself, and of Fabula among
+    fifty subscribers."""
     with folder() as data:
         _, chat_id = await long_chat(data / "chat.db", SHORT)
         async with upstream(TOKENS, TOKEN_PACE_S) as model:
             narrate_with(data, f"http://127.0.0.1:{model.port}/v1")
+            direct: list[float] = []
+            await _read_tokens(model.port, _post("/v1/chat/completions", {}), b'"delta"', direct)
             served_there = served(data)
             server = await trio.to_thread.run_sync(served_there.__enter__)
             try:
-                return await _subscribe_and_send(server.address, chat_id)
+                return direct, await _subscribe_and_send(server.address, chat_id)
             finally:
                 await trio.to_thread.run_sync(served_there.__exit__, None, None, None)
 
@@ -165,6 +206,7 @@ async def _added() -> list[float]:
 async def _subscribe_and_send(address: str, chat_id: int) -> list[float]:
     port, path = int(address.rpartition(":")[2]), f"/api/chats/{chat_id}/events?after=999999"
     added: list[float] = []
+    asked = f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode()
     command = [sys.executable, "-c", PASSIVE_READERS, str(port), path, str(PASSIVE)]
     async with httpx.AsyncClient(base_url=address) as client:
         await _until_ready(client)
@@ -173,7 +215,7 @@ async def _subscribe_and_send(address: str, chat_id: int) -> list[float]:
             await passive.stdout.receive_some()
         async with trio.open_nursery() as nursery:
             for _ in range(MEASURED):
-                await nursery.start(_read_tokens, port, path, added)
+                await nursery.start(_read_tokens, port, asked, b'"offset"', added)
             await client.post(f"/api/chats/{chat_id}/turns", json={"text": "Go on."})
         passive.terminate()
         await passive.wait()
@@ -182,21 +224,28 @@ async def _subscribe_and_send(address: str, chat_id: int) -> list[float]:
 
 async def _read_tokens(
     port: int,
-    path: str,
-    added: list[float],
+    asked: bytes,
+    mark: bytes,
+    taken: list[float],
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    stream = await trio.open_tcp_stream("127.0.0.1", port)
-    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    await stream.send_all(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode())
-    await stream.receive_some()
-    task_status.started()
-    read = 0
-    async for piece in stream:
-        now = time.perf_counter()
-        for line in piece.split(b"\n"):
-            if line.startswith(b"data:") and b'"offset"' in line:
-                added.append((now - float(json.loads(line[5:])["text"])) * 1000)
+    """Read the stream that answers `asked`; lines with `mark` carry a token, and it the time it was sent."""
+    async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+        await stream.send_all(asked)
+        await stream.receive_some()
+        task_status.started()
+        read = 0
+        while read < TOKENS - 1:
+            piece = await stream.receive_some()
+            now = time.perf_counter()
+            for sent in _times(piece, mark):
+                taken.append((now - sent) * 1000)
                 read += 1
-        if read >= TOKENS:
-            return
+
+
+def _times(piece: bytes, mark: bytes) -> list[float]:
+    told = [
+        json.loads(line[5:]) for line in piece.split(b"\n") if line.startswith(b"data: {") and mark in line
+    ]
+    texts = [one["text"] if "text" in one else one["choices"][0]["delta"]["content"] for one in told]
+    return [float(text) for text in texts if text]

@@ -1,0 +1,236 @@
+"""The crash harness: the real program, real turns, and SIGKILL at random instants.
+
+    python -m ops.crash --kills 100
+    python -m ops.crash --kills 10 --storage stock
+
+Against Fabula, the endpoint is the scripted fake, streaming slowly enough to be cut anywhere. Afterwards what
+is left is drained and the books are checked from outside. Against stock Huey, chains of tasks stand for turns:
+the same kills lose some, which shows that this harness can fail. Prints one JSON object; exit 1 on a violation.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apsw
+import httpx
+
+from ops.bench.server import narrate_with, served
+from ops.stock_huey import CHAIN_STEPS, WORK, prepare_notes, stock
+from store import rebuild
+from store.database import connect
+from store.rows import row, rows
+
+CHATS = 3
+LONGEST_LIFE_S = 1.2
+DRAIN_LIMIT_S = 120
+CHAINS = 40
+
+
+@dataclass
+class Books:
+    """What the harness knows from outside: what it sent, what was acknowledged, what it saw half written."""
+
+    sent: dict[str, str] = field(default_factory=dict)
+    acknowledged: set[str] = field(default_factory=set)
+    partials: dict[int, str] = field(default_factory=dict)
+    violations: list[str] = field(default_factory=list)
+
+    def expect(self, holds: bool, otherwise: str) -> None:
+        if not holds:
+            self.violations.append(otherwise)
+
+
+@contextmanager
+def fake_model() -> Iterator[str]:
+    """The scripted endpoint, as a process of its own; gives its base_url."""
+    command = [sys.executable, "-m", "tests.fakes.endpoint", "--pace-ms", "4", "--tokens", "40"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield (process.stdout.readline().strip() if process.stdout else "") + "/v1"
+        finally:
+            process.terminate()
+
+
+def crash_fabula(kills: int, chance: random.Random) -> dict[str, object]:
+    books = Books()
+    with tempfile.TemporaryDirectory(prefix="fabula-crash-") as name, fake_model() as model:
+        data = Path(name)
+        narrate_with(data, model)
+        chats = _begin(data)
+        for _ in range(kills):
+            _live_and_die(data, chats, books, chance)
+        _drain(data)
+        _check(data / "chat.db", books)
+    return {
+        "kills": kills,
+        "turns_acknowledged": len(books.acknowledged),
+        "partials_seen": len(books.partials),
+        "violations": books.violations,
+    }
+
+
+def _begin(data: Path) -> list[int]:
+    with served(data) as server, httpx.Client(base_url=server.address) as client:
+        bot = client.post("/api/bots", json={"name": "Ada"}).json()["id"]
+        return [client.post("/api/chats", json={"host_id": bot}).json()["id"] for _ in range(CHATS)]
+
+
+def _live_and_die(data: Path, chats: list[int], books: Books, chance: random.Random) -> None:
+    """One life: repeat what was not acknowledged, send more, be killed in the middle."""
+    with served(data) as server:
+        dies_at = time.monotonic() + chance.uniform(0.0, LONGEST_LIFE_S)
+        try:
+            with httpx.Client(base_url=server.address, timeout=LONGEST_LIFE_S) as client:
+                _send_until(dies_at, client, chats, books, chance)
+        except httpx.HTTPError:
+            books.expect(server.process.poll() is None, "the server ended by itself")
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait()
+    with _reading(data / "chat.db") as db:
+        for run_id, text in rows(db, "SELECT run_id, text FROM partial"):
+            books.partials[run_id] = text
+
+
+def _send_until(
+    dies_at: float, client: httpx.Client, chats: list[int], books: Books, chance: random.Random
+) -> None:
+    pending = [key for key in books.sent if key not in books.acknowledged]
+    while time.monotonic() < dies_at:
+        key = pending.pop() if pending else f"turn {len(books.sent)} of {os.getpid()}"
+        chat_id = chats[int(key.split()[1]) % len(chats)]
+        books.sent[key] = key
+        answer = client.post(
+            f"/api/chats/{chat_id}/turns", json={"text": key}, headers={"idempotency-key": key}
+        )
+        books.expect(answer.status_code == 202, f"{key}: {answer.status_code} {answer.text}")
+        books.acknowledged.add(key)
+        time.sleep(chance.uniform(0, 0.15))
+
+
+@contextmanager
+def _reading(database: Path) -> Iterator[apsw.Connection]:
+    db = connect(database, query_only=True)
+    try:
+        yield db
+    finally:
+        db.close()
+
+
+def _drain(data: Path) -> None:
+    command = [sys.executable, "-c", "from workers.cli import main; main()", "drain", "--data", str(data)]
+    subprocess.run([*command, "--timeout", str(DRAIN_LIMIT_S)], check=False, stdout=subprocess.DEVNULL)
+
+
+def _check(database: Path, books: Books) -> None:
+    """Every acknowledged turn once, one effect a run, no partial lost, projections as the log says."""
+    with _reading(database) as db:
+        texts = [
+            text
+            for (text,) in rows(
+                db, "SELECT json_extract(payload, '$.text') FROM event WHERE kind = 'turn.user'"
+            )
+        ]
+        for key in books.sent:
+            number = texts.count(key)
+            books.expect(number == 1 if key in books.acknowledged else number <= 1, f"{key}: {number} times")
+        _check_runs(db, books)
+        _check_replies(db, books)
+        books.expect(rebuild.check(db) == [], "a rebuild differs from the live projections")
+        books.expect(row(db, "PRAGMA integrity_check") == ("ok",), "the database is damaged")
+
+
+def _check_runs(db: apsw.Connection, books: Books) -> None:
+    unsettled = rows(db, "SELECT id, stage, state FROM run WHERE state != 'done'")
+    books.expect(not unsettled, f"runs not done: {unsettled[:5]}")
+    twice = rows(db, "SELECT run_id FROM event WHERE run_id IS NOT NULL GROUP BY run_id HAVING count(*) > 1")
+    books.expect(not twice, f"runs with two effects: {twice[:5]}")
+    left = rows(db, "SELECT run_id FROM partial")
+    books.expect(not left, f"partials left over: {left[:5]}")
+
+
+def _check_replies(db: apsw.Connection, books: Books) -> None:
+    unanswered = rows(
+        db,
+        "SELECT turn.id, count(a.id) FROM turn LEFT JOIN turn a ON a.answers = turn.id"
+        " WHERE turn.speaker_id IS NULL GROUP BY turn.id HAVING count(a.id) != 1",
+    )
+    books.expect(not unanswered, f"turns without exactly one answer: {unanswered[:5]}")
+    unremembered = rows(
+        db,
+        "SELECT turn.id, count(m.id) FROM turn LEFT JOIN memory m ON m.turn_id = turn.id"
+        " GROUP BY turn.id HAVING count(m.id) != 1",
+    )
+    books.expect(not unremembered, f"turns without exactly one memory: {unremembered[:5]}")
+    replies = {run_id: text for run_id, text in rows(db, "SELECT run_id, text FROM turn WHERE run_id > 0")}
+    for run_id, partial in books.partials.items():
+        kept = replies.get(run_id, "").startswith(partial.strip())
+        books.expect(kept, f"run {run_id}: its partial text was lost")
+
+
+def crash_stock(kills: int, chance: random.Random) -> dict[str, object]:
+    """Chains of six tasks on stock Huey's SQLite storage; a chain whose last step never ran is lost."""
+    with tempfile.TemporaryDirectory(prefix="fabula-crash-") as name:
+        file = Path(name) / "stock.db"
+        notes, huey = prepare_notes(file), stock(file)
+        for number in range(CHAINS * kills):
+            huey.chain(number, 0)
+        for _ in range(kills):
+            with subprocess.Popen([*WORK, str(file), "4"]) as worker:
+                _wait_for_progress(notes)
+                time.sleep(chance.uniform(0, 0.3))
+                worker.kill()
+        with subprocess.Popen([*WORK, str(file), "4"]) as worker:
+            _wait_until_still(notes)
+            worker.terminate()
+        ended = notes.execute("SELECT count(DISTINCT number) FROM note WHERE step = ?", (CHAIN_STEPS - 1,))
+        lost = CHAINS * kills - int(ended.fetchone()[0])
+        notes.close()
+    violations = [f"{lost} of {CHAINS * kills} chains lost"] if lost else []
+    return {"kills": kills, "chains": CHAINS * kills, "lost": lost, "violations": violations}
+
+
+def _steps(notes: sqlite3.Connection) -> int:
+    return int(notes.execute("SELECT count(*) FROM note").fetchone()[0])
+
+
+def _wait_for_progress(notes: sqlite3.Connection) -> None:
+    before = _steps(notes)
+    deadline = time.monotonic() + 20
+    while _steps(notes) == before and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _wait_until_still(notes: sqlite3.Connection) -> None:
+    before = -1
+    while (now := _steps(notes)) != before:
+        before = now
+        time.sleep(1.5)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--kills", type=int, default=100)
+    options.add_argument("--seed", type=int, default=None)
+    options.add_argument("--storage", choices=("fabula", "stock"), default="fabula")
+    chosen = options.parse_args()
+    seed = chosen.seed if chosen.seed is not None else random.SystemRandom().randrange(2**32)
+    crash = crash_fabula if chosen.storage == "fabula" else crash_stock
+    found = {"seed": seed, **crash(chosen.kills, random.Random(seed))}
+    print(json.dumps(found))
+    sys.exit(1 if found["violations"] else 0)
+
+
+if __name__ == "__main__":
+    main()
