@@ -145,6 +145,7 @@ class _Stream:
 
     async def _read(self, endpoint: Endpoint, request: Request) -> None:
         began = time.monotonic()
+        self.ctx.waits_for_others()
         async with aclosing(endpoint.generate(request)) as chunks:
             async for chunk in chunks:
                 if chunk.text:

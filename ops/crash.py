@@ -4,8 +4,9 @@
     python -m ops.crash --kills 10 --storage stock
 
 Against Fabula, the endpoint is the scripted fake, streaming slowly enough to be cut anywhere. Afterwards what
-is left is drained and the books are checked from outside. Against stock Huey, chains of tasks stand for turns:
-the same kills lose some, which shows that this harness can fail. Prints one JSON object; exit 1 on a violation.
+is left is drained and the books are checked from outside. Against stock Huey, chains of tasks stand for
+turns: the same kills lose some, which shows that this harness can fail. Prints one JSON object; exit 1 on a
+violation.
 """
 
 import argparse
@@ -173,7 +174,7 @@ def _check_replies(db: apsw.Connection, books: Books) -> None:
         " GROUP BY turn.id HAVING count(m.id) != 1",
     )
     books.expect(not unremembered, f"turns without exactly one memory: {unremembered[:5]}")
-    replies = {run_id: text for run_id, text in rows(db, "SELECT run_id, text FROM turn WHERE run_id > 0")}
+    replies: dict[int, str] = dict(rows(db, "SELECT run_id, text FROM turn WHERE run_id > 0"))
     for run_id, partial in books.partials.items():
         kept = replies.get(run_id, "").startswith(partial.strip())
         books.expect(kept, f"run {run_id}: its partial text was lost")

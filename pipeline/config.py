@@ -55,7 +55,7 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     server: Server = Server()
     endpoint: dict[str, EndpointSection] = {}
-    sampler: Sampler = Sampler(temperature=0.9, top_p=0.95, min_p=0.05)
+    sampler: Sampler = Sampler(temperature=0.8, top_p=0.95, min_p=0.05, repeat_penalty=1.1)
     budget: Budgets = Budgets()
     profile: ProfileSection = ProfileSection()
 

@@ -42,6 +42,8 @@ class Context:
     feed: Feed
     endpoints: Endpoints
     counter: TokenCounter
+    waits_for_others: Callable[[], None] = lambda: None
+    """To be called when all that is left is waiting for an endpoint: bookkeeping may go on meanwhile."""
     stop_reason: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
     request: Request | None = None

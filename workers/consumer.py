@@ -56,6 +56,8 @@ class Consumer:
     recovered: int = 0
     ended: trio.Event = field(default_factory=trio.Event)
     _running: dict[int, Context] = field(default_factory=dict)
+    _foreground: set[int] = field(default_factory=set)
+    _calm: trio.Event = field(default_factory=trio.Event)
     _closing: trio.Event = field(default_factory=trio.Event)
     _idle: trio.Event = field(default_factory=trio.Event)
     _due_changed: trio.Event = field(default_factory=trio.Event)
@@ -93,8 +95,9 @@ class Consumer:
         def committed(news: Committed) -> None:
             for claim in news.claims:
                 self._running[claim.run_id] = self._context(claim)
-                self.huey.storage.claimed.append(claim)
-                nursery.start_soon(self._execute)
+                if claim.lane != Lane.BOOKKEEPING:
+                    self._foreground.add(claim.run_id)
+                nursery.start_soon(self._execute, claim)
             if news.stop_requested:
                 self._heed_stops(boot)
 
@@ -114,7 +117,15 @@ class Consumer:
         return stop_listening
 
     def _context(self, claim: Claim) -> Context:
-        return Context(claim, self.store, self.feed, self.endpoints, self.counter)
+        return Context(
+            claim, self.store, self.feed, self.endpoints, self.counter, lambda: self._leave_foreground(claim)
+        )
+
+    def _leave_foreground(self, claim: Claim) -> None:
+        self._foreground.discard(claim.run_id)
+        if not self._foreground:
+            self._calm.set()
+            self._calm = trio.Event()
 
     def _take_slots(self, boot: Boot) -> Callable[[Txn], None]:
         def step(txn: Txn) -> None:
@@ -126,7 +137,11 @@ class Consumer:
     def _give_up_slots(self, txn: Txn) -> None:
         self.store.writer.slots = None
 
-    async def _execute(self) -> None:
+    async def _execute(self, claim: Claim) -> None:
+        """Bookkeeping steps back for the moment between a turn and its request to the model."""
+        while claim.lane == Lane.BOOKKEEPING and self._foreground:
+            await self._calm.wait()
+        self.huey.storage.claimed.append(claim)
         task = self.huey.dequeue()
         await trio.to_thread.run_sync(self.huey.execute, task, limiter=self._threads)
 
@@ -173,6 +188,7 @@ class Consumer:
 
     def _forget(self, claim: Claim) -> None:
         self.feed.fall_silent(claim)
+        self._leave_foreground(claim)
         self._running.pop(claim.run_id, None)
         if not self._running:
             self._idle.set()

@@ -73,4 +73,4 @@ class Telemetry:
 
 def _ids(task: Task) -> dict[str, Any]:
     run_id, stage, event_id, chat_id, *_ = task.kwargs["claim"]
-    return {"run": run_id, "stage": stage, "event": event_id, "chat": chat_id}
+    return {"run_id": run_id, "stage": stage, "event_id": event_id, "chat_id": chat_id}

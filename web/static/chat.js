@@ -77,7 +77,8 @@
   const show = (known) => keepBottom(() => render(known.prose, known.text));
   let painting = new Set();
   const paint = (known) => {
-    if (!painting.size) requestAnimationFrame(() => { const due = painting; painting = new Set(); due.forEach(show); });
+    // a timer, not an animation frame: a tab in the background must keep up as well
+    if (!painting.size) setTimeout(() => { const due = painting; painting = new Set(); due.forEach(show); }, 16);
     painting.add(known);
   };
 
