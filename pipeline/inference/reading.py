@@ -47,8 +47,8 @@ async def reply(
             chunk = reading.feed(line)
             if reading.finish is not None:
                 answer.concluded()
-            elif reading.wrote or reading.thought:
-                answer.heard()
+            elif chunk is not None and (reading.wrote or reading.thought):
+                answer.heard()  # a comment is a sign of life, not of progress
             if chunk is not None:
                 yield chunk
         if reading.over:

@@ -13,8 +13,9 @@ BEFORE_HEADERS = -1
 class Behaviour(BaseModel):
     """One scripted answer; the default is a short, complete, well-formed stream.
 
-    `stall_after` and `drop_after` count tokens already sent. `raw` goes into the stream verbatim after the
-    tokens; a lone surrogate U+DCxx in it stands for the byte xx, so that a script in JSON can be ill-formed.
+    `stall_after` and `drop_after` count tokens already sent; with `ping_ms` a stalled stream still shows
+    signs of life, as hosted services do. `raw` goes into the stream verbatim after the tokens; a lone
+    surrogate U+DCxx in it stands for the byte xx, so that a script in JSON can be ill-formed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +28,7 @@ class Behaviour(BaseModel):
     headers: dict[str, str] = {}
     body: str | None = None
     stall_after: int | None = None
+    ping_ms: float = 0.0
     drop_after: int | None = None
     reset: bool = False
     raw: str = ""

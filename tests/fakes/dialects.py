@@ -15,6 +15,7 @@ class Dialect:
     """The pieces of a streamed answer as bytes on the wire."""
 
     content_type: str
+    sign_of_life: bytes
 
     def opening(self, behaviour: Behaviour) -> Iterator[bytes]:
         raise NotImplementedError
@@ -66,8 +67,8 @@ class _Ollama(Dialect):
         yield _line(last)
 
 
-OPENAI = _OpenAI("text/event-stream")
-OLLAMA = _Ollama("application/x-ndjson")
+OPENAI = _OpenAI("text/event-stream", b": still here\n\n")
+OLLAMA = _Ollama("application/x-ndjson", b"\n")
 OF_PATH = {"/v1/chat/completions": OPENAI, "/api/chat": OLLAMA}
 
 

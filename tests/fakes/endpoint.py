@@ -2,7 +2,7 @@
 
 In a test: `async with fake_endpoint() as fake:` and `fake.script(drops(after=3))`. As a process of its own:
 `python -m tests.fakes.endpoint --port 0 --pace-ms 5 --tokens 50` prints its URL; `POST /__script` takes a
-list of behaviours as JSON, `POST /__release` ends all stalls, `GET /__requests` tells what came in.
+list of behaviours as JSON, `POST /__release` ends a stall, `GET /__requests` tells what came in.
 
 It speaks HTTP through h11 on a bare trio socket, because it must be able to break a connection at any byte.
 """
@@ -63,13 +63,16 @@ class FakeEndpoint:
     _released: trio.Event = field(default_factory=trio.Event)
     _arrived: trio.Event = field(default_factory=trio.Event)
     _met: int = 0
+    _stalling: int = 0
 
     def script(self, *behaviours: Behaviour) -> None:
         """The next generations behave like this, in turn; after them the default holds."""
         self._queue.extend(behaviours)
 
-    def release(self) -> None:
-        """End every stall that is under way; later ones stall anew."""
+    async def release(self) -> None:
+        """End every stall that is under way, waiting until there is one; later ones stall anew."""
+        while not self._stalling:
+            await self._arrived.wait()
         self._released.set()
         self._released = trio.Event()
 
@@ -83,12 +86,24 @@ class FakeEndpoint:
     def record(self, seen: Seen) -> Behaviour:
         """Note a generation request and take the behaviour scripted for it."""
         self.requests.append(seen)
-        self._arrived.set()
-        self._arrived = trio.Event()
+        self._ring()
         return self._queue.popleft() if self._queue else self.default
 
-    async def stalled(self) -> None:
-        await self._released.wait()
+    async def stalled(self, limit_s: float) -> bool:
+        """Wait to be released, at most so long; whether it was."""
+        self._stalling += 1
+        self._ring()
+        try:
+            with trio.move_on_after(limit_s) as waiting:
+                await self._released.wait()
+        finally:
+            self._stalling -= 1
+        return not waiting.cancelled_caught
+
+    def _ring(self) -> None:
+        """Wake whoever waits for something to happen here."""
+        self._arrived.set()
+        self._arrived = trio.Event()
 
 
 @asynccontextmanager
@@ -130,7 +145,7 @@ async def _respond(fake: FakeEndpoint, wire: "_Wire", seen: Seen) -> None:
     fake.paths.append(seen.path)
     dialect = dialects.OF_PATH.get(seen.path) if seen.method == "POST" else None
     if dialect is None:
-        status, answer = _control(fake, seen)
+        status, answer = await _control(fake, seen)
         await wire.document(status, json.dumps(answer), {})
         return
     behaviour = fake.record(seen)
@@ -141,6 +156,9 @@ async def _respond(fake: FakeEndpoint, wire: "_Wire", seen: Seen) -> None:
         except _Dropped:
             wire.broken = True
             wire.drop(reset=behaviour.reset)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            wire.broken = True
+            seen.disconnected.set()
         nursery.cancel_scope.cancel()
     seen.ended.set()
     if wire.broken:
@@ -151,19 +169,19 @@ async def _perform(
     fake: FakeEndpoint, wire: "_Wire", behaviour: Behaviour, dialect: dialects.Dialect, asked: dict[str, Any]
 ) -> None:
     """Act out one behaviour."""
-    await _pause(fake, behaviour, BEFORE_HEADERS)
+    await _pause(fake, wire, behaviour, dialect, BEFORE_HEADERS)
     if behaviour.body is not None or behaviour.status != 200:
         await wire.document(behaviour.status, behaviour.body or "", behaviour.headers)
         return
     await wire.begin(dialect.content_type, behaviour.headers)
     for data in dialect.opening(behaviour):
         await wire.data(data)
-    await _pause(fake, behaviour, 0)
+    await _pause(fake, wire, behaviour, dialect, 0)
     for sent, piece in enumerate(behaviour.pieces(), start=1):
         await wire.data(dialect.piece(piece))
         if behaviour.pace_ms:
             await trio.sleep(behaviour.pace_ms / 1000)
-        await _pause(fake, behaviour, sent)
+        await _pause(fake, wire, behaviour, dialect, sent)
     if behaviour.raw:
         await wire.data(behaviour.raw_bytes())
     for data in dialect.closing(behaviour, asked):
@@ -171,14 +189,17 @@ async def _perform(
     await wire.end()
 
 
-async def _pause(fake: FakeEndpoint, behaviour: Behaviour, sent: int) -> None:
+async def _pause(
+    fake: FakeEndpoint, wire: "_Wire", behaviour: Behaviour, dialect: dialects.Dialect, sent: int
+) -> None:
     if behaviour.stall_after == sent:
-        await fake.stalled()
+        while not await fake.stalled(behaviour.ping_ms / 1000 or math.inf):
+            await wire.data(dialect.sign_of_life)
     if behaviour.drop_after == sent:
         raise _Dropped
 
 
-def _control(fake: FakeEndpoint, seen: Seen) -> Answer:
+async def _control(fake: FakeEndpoint, seen: Seen) -> Answer:
     """Everything that is not a generation: the script, the record, and what servers tell about themselves."""
     if seen.path in fake.routes:
         return fake.routes[seen.path]
@@ -186,7 +207,7 @@ def _control(fake: FakeEndpoint, seen: Seen) -> Answer:
         fake.script(*(Behaviour.model_validate(item) for item in seen.json))
         return 200, {"queued": len(seen.json)}
     if seen.path == "/__release":
-        fake.release()
+        await fake.release()
         return 200, {}
     if seen.path == "/__requests":
         return 200, [_told(request) for request in fake.requests]
