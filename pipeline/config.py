@@ -4,38 +4,39 @@ Everything is checked when it is read, and an error names the file, the key and 
 keeps a person's comments and order.
 """
 
-import difflib
-import os
-import stat
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TypeVar
+import re
+from collections.abc import Mapping, MutableMapping
+from typing import Any
 
-import pydantic
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from tomlkit.exceptions import ParseError
 
+from pipeline.config_file import check_private, parsed, validated, write_whole
 from pipeline.config_paths import DataPaths
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.types import Sampler
 from pipeline.prompt.budget import Budgets
-from store.errors import Invalid, StoreFailed
+from store.errors import Invalid
 
-M = TypeVar("M", bound=BaseModel)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HOUSE_SAMPLER = Sampler(temperature=0.8, top_p=0.95, min_p=0.05, repeat_penalty=1.1)
+"""What `[sampler]` changes setting by setting: to name one leaves the others as they are."""
 
 
-class Server(BaseModel):
+class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Server(_Section):
+    """`[server]`: where the page is served."""
+
     host: str = "127.0.0.1"
     port: int = Field(default=8321, ge=0, le=65535)
 
 
-class EndpointSection(BaseModel):
+class EndpointSection(_Section):
     """`[endpoint.NAME]`: where a model is. Its key is in secrets.toml or the environment, never here."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     kind: str = Field(default="openai", pattern="^(openai|ollama|embedded)$")
     base_url: str = ""
     model: str = ""
@@ -44,20 +45,40 @@ class EndpointSection(BaseModel):
     context_tokens: int | None = Field(default=None, ge=512)
 
 
-class ProfileSection(BaseModel):
+class ProfileSection(_Section):
     """`[profile]`: which endpoint does what."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     narrate: str = ""
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class _File(_Section):
     server: Server = Server()
     endpoint: dict[str, EndpointSection] = {}
-    sampler: Sampler = Sampler(temperature=0.8, top_p=0.95, min_p=0.05, repeat_penalty=1.1)
+    sampler: Sampler = Sampler()
     budget: Budgets = Budgets()
     profile: ProfileSection = ProfileSection()
+
+
+class _ServerSecrets(_Section):
+    token: SecretStr | None = None
+
+
+class _EndpointSecrets(_Section):
+    api_key: SecretStr | None = None
+
+
+class _Secrets(_Section):
+    server: _ServerSecrets = _ServerSecrets()
+    endpoint: dict[str, _EndpointSecrets] = {}
+
+
+class _Environment(BaseModel):
+    """The variables that stand over the files; an empty one counts as not set."""
+
+    model_config = ConfigDict(frozen=True)
+    FABULA_HOST: str | None = None
+    FABULA_PORT: int | None = Field(default=None, ge=0, le=65535)
+    FABULA_TOKEN: SecretStr | None = None
 
 
 class Config(BaseModel):
@@ -85,46 +106,86 @@ def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
     Raises:
         Invalid: a key or value is wrong, or the host is open to others without a token.
     """
-    read = _validated(_File, _parse(paths.config), paths.config)
-    secrets = _secrets(paths.secrets)
-    server = _validated(Server, read.server.model_dump() | _server_from(environ), paths.config)
-    token = environ.get("FABULA_TOKEN") or secrets.get("server", {}).get("token")
+    read = validated(_File, parsed(paths.config), paths.config)
+    check_private(paths.secrets)
+    secrets = validated(_Secrets, parsed(paths.secrets), paths.secrets)
+    over = validated(_Environment, {key: value for key, value in environ.items() if value}, "The environment")
+    given = {"host": over.FABULA_HOST, "port": over.FABULA_PORT}
+    token = over.FABULA_TOKEN or secrets.server.token
     config = Config(
-        server=server,
-        sampler=read.sampler,
-        budget=read.budget,
+        server=read.server.model_copy(
+            update={key: value for key, value in given.items() if value is not None}
+        ),
+        sampler=HOUSE_SAMPLER.model_copy(update=read.sampler.model_dump(exclude_unset=True)),
+        budget=_budget(read, paths),
         narrator=_narrator(read, secrets, environ, paths),
-        token=SecretStr(token) if token else None,
+        token=token if token and token.get_secret_value() else None,
     )
-    config.check_open(server.host)
+    config.check_open(config.server.host)
     return config
 
 
-def save_endpoint(paths: DataPaths, name: str, section: EndpointSection, key: str | None = None) -> None:
-    """Write an endpoint into config.toml and let it narrate; comments and all else stay as they are."""
-    document = _parse(paths.config)
+def save_endpoint(
+    paths: DataPaths,
+    name: str,
+    section: EndpointSection,
+    key: str | None = None,
+    *,
+    make_narrator: bool = True,
+) -> None:
+    """Write an endpoint into config.toml; comments and all else stay as they are. The key is written first,
+    so that an endpoint never stands there without it.
+
+    Raises:
+        Invalid: the endpoint or the file would not be right; neither file is changed.
+    """
+    document = parsed(paths.config)
     endpoints = document.setdefault("endpoint", tomlkit.table(is_super_table=True))
-    table = tomlkit.table()
-    table["kind"] = section.kind
-    table.update(section.model_dump(exclude_defaults=True, exclude={"kind"}))
-    endpoints[name] = table
-    document.setdefault("profile", tomlkit.table())["narrate"] = name
-    _validated(_File, document, paths.config)
-    _write(paths.config, tomlkit.dumps(document), 0o644)
+    _put(endpoints.setdefault(name, tomlkit.table()), section)
+    if make_narrator:
+        document.setdefault("profile", tomlkit.table())["narrate"] = name
+    validated(_File, document, paths.config)
+    _profile(name, section, SecretStr(key) if key else None, paths)
     if key:
-        secrets = _parse(paths.secrets)
-        secrets.setdefault("endpoint", tomlkit.table(is_super_table=True))[name] = {"api_key": key}
-        _write(paths.secrets, tomlkit.dumps(secrets), 0o600)
+        _save_key(paths, name, key)
+    write_whole(paths.config, tomlkit.dumps(document), 0o644)
 
 
-def _server_from(environ: Mapping[str, str]) -> dict[str, str]:
-    given = {"host": environ.get("FABULA_HOST"), "port": environ.get("FABULA_PORT")}
-    return {key: value for key, value in given.items() if value}
+def _put(table: MutableMapping[str, Any], section: EndpointSection) -> None:
+    """Make a table say what the section says, touching only the lines that differ."""
+    wanted = {"kind": section.kind, **section.model_dump(exclude_defaults=True)}
+    for field in EndpointSection.model_fields:
+        if field not in wanted:
+            table.pop(field, None)
+        elif table.get(field) != wanted[field]:
+            table[field] = wanted[field]
 
 
-def _narrator(
-    read: _File, secrets: Mapping[str, Any], environ: Mapping[str, str], paths: DataPaths
-) -> Profile | None:
+def _save_key(paths: DataPaths, name: str, key: str) -> None:
+    check_private(paths.secrets)
+    secrets = parsed(paths.secrets)
+    validated(_Secrets, secrets, paths.secrets)
+    endpoints = secrets.setdefault("endpoint", tomlkit.table(is_super_table=True))
+    endpoints.setdefault(name, tomlkit.table())["api_key"] = key
+    write_whole(paths.secrets, tomlkit.dumps(secrets), 0o600)
+
+
+def _budget(read: _File, paths: DataPaths) -> Budgets:
+    """[sampler] max_tokens and [budget] response are one thing: the room of a reply."""
+    if "max_tokens" not in read.sampler.model_fields_set:
+        return read.budget
+    wanted = read.sampler.max_tokens
+    if "response" in read.budget.model_fields_set and read.budget.response != wanted:
+        raise Invalid(
+            f"{paths.config}: [sampler] max_tokens is {wanted} and [budget] response {read.budget.response};"
+            " both say how long a reply may be.",
+            hint="Keep one of the two.",
+        )
+    values = {**read.budget.model_dump(), "response": wanted}
+    return validated(Budgets, values, paths.config, "budget")
+
+
+def _narrator(read: _File, secrets: _Secrets, environ: Mapping[str, str], paths: DataPaths) -> Profile | None:
     name = read.profile.narrate
     if not name:
         return None
@@ -135,71 +196,17 @@ def _narrator(
             f"{paths.config}: [profile] narrate names the endpoint {name!r}, which is not there.",
             hint=f"Name one of these: {known}; or add [endpoint.{name}].",
         )
-    variable = section.api_key_env or f"FABULA_API_KEY_{name.upper()}"
-    key = environ.get(variable) or secrets.get("endpoint", {}).get(name, {}).get("api_key")
+    given = environ.get(section.api_key_env or key_variable(name))
+    stored = secrets.endpoint.get(name, _EndpointSecrets()).api_key
+    return _profile(name, section, SecretStr(given) if given else stored, paths)
+
+
+def key_variable(name: str) -> str:
+    """The environment variable that holds an endpoint's key: my-host is FABULA_API_KEY_MY_HOST."""
+    return f"FABULA_API_KEY_{re.sub('[^A-Z0-9]', '_', name.upper())}"
+
+
+def _profile(name: str, section: EndpointSection, key: SecretStr | None, paths: DataPaths) -> Profile:
     given = section.model_dump(exclude={"api_key_env"}, exclude_defaults=True)
-    return _validated(Profile, {**given, "name": name, "kind": section.kind, "api_key": key}, paths.config)
-
-
-def _parse(path: Path) -> tomlkit.TOMLDocument:
-    try:
-        return tomlkit.parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return tomlkit.document()
-    except (ParseError, UnicodeDecodeError) as error:
-        raise Invalid(
-            f"{path} is not valid TOML: {error}", hint="Mend that line, or remove the file."
-        ) from error
-    except OSError as error:
-        raise StoreFailed(
-            f"{path} cannot be read.", hint="Check its permissions.", detail=str(error)
-        ) from error
-
-
-def _secrets(path: Path) -> Mapping[str, Any]:
-    if path.exists() and os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise Invalid(
-            f"{path} holds keys and can be read by others on this machine.", hint=f"Run: chmod 600 {path}"
-        )
-    return _parse(path).unwrap()
-
-
-def _validated(model: type[M], values: Mapping[str, Any], path: Path) -> M:
-    plain = values.unwrap() if isinstance(values, tomlkit.TOMLDocument) else values
-    try:
-        return model.model_validate(plain)
-    except pydantic.ValidationError as error:
-        raise _told(model, error, path) from error
-
-
-def _told(model: type[BaseModel], error: pydantic.ValidationError, path: Path) -> Invalid:
-    """The first thing wrong, naming the file, the key, the value and what would be right."""
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, _keys_of(model), n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else "docs/configuration.md lists the keys there are."
-        return Invalid(f"{path}: there is no setting {key!r}.", hint=hint)
-    return Invalid(f"{path}: {key} = {first['input']!r} is wrong: {first['msg']}.", hint="Correct it there.")
-
-
-def _keys_of(model: type[BaseModel], prefix: str = "") -> list[str]:
-    keys = []
-    for name, field in model.model_fields.items():
-        keys.append(f"{prefix}{name}")
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            keys += _keys_of(field.annotation, f"{prefix}{name}.")
-    return keys
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    """Replace a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    values = {**given, "name": name, "kind": section.kind, "api_key": key}
+    return validated(Profile, values, paths.config, f"endpoint.{name}")

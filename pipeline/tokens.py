@@ -7,6 +7,7 @@ cl100k is within a tenth of what current models count in English and up to a fif
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from hashlib import blake2b
 
 import tiktoken
 
@@ -15,6 +16,9 @@ CLOSE_FAMILIES = ("llama-3", "llama3", "qwen", "mistral-nemo", "gemma", "gpt", "
 CLOSE_FACTOR, UNKNOWN_FACTOR = 1.10, 1.20
 LOWEST_FACTOR, HIGHEST_FACTOR = 0.8, 1.6
 LEARNING_RATE = 0.2
+LEAST_PLAUSIBLE = 0.5
+"""A report below this share of the estimate counts only what the server had not cached; nothing is learnt
+from it, because a factor that is too low overflows the context."""
 MESSAGE_OVERHEAD = 6
 """Tokens a chat template adds around one message: role marks, separators and a line break."""
 KEPT_COUNTS = 20_000
@@ -22,27 +26,28 @@ KEPT_COUNTS = 20_000
 
 @dataclass
 class TokenCounter:
-    """Counts for all models of a process; safe to use from several threads."""
+    """Counts for all models of a process; safe to use from several threads. The tables are loaded by the
+    first count (about a third of a second), so a program counts a word in a thread when it starts."""
 
     _factors: dict[str, float] = field(default_factory=dict)
-    _counts: OrderedDict[str, int] = field(default_factory=OrderedDict)
+    _counts: OrderedDict[bytes, int] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _encoding: tiktoken.Encoding | None = None
 
     def count(self, text: str) -> int:
-        """cl100k tokens of a text; remembered, because a dialogue is counted again at every turn."""
+        """cl100k tokens of a text; remembered by digest, because a dialogue is counted again at every turn
+        and the texts themselves would fill the memory. What looks like a special token is text."""
+        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         with self._lock:
-            known = self._counts.get(text)
+            known = self._counts.get(digest)
             if known is not None:
-                self._counts.move_to_end(text)
+                self._counts.move_to_end(digest)
                 return known
-            encoding = self._encoding or tiktoken.get_encoding(ENCODING)
-            self._encoding = encoding
-            number = len(encoding.encode_ordinary(text))
-            self._counts[text] = number
+        number = len(tiktoken.get_encoding(ENCODING).encode_ordinary(text))
+        with self._lock:
+            self._counts[digest] = number
             if len(self._counts) > KEPT_COUNTS:
                 self._counts.popitem(last=False)
-            return number
+        return number
 
     def factor(self, model: str) -> float:
         """How many of the model's tokens one cl100k token stands for, on the safe side."""
@@ -54,14 +59,16 @@ class TokenCounter:
 
     def observe(self, model: str, estimated: int, reported: int) -> None:
         """Learn from a reported prompt size; one odd report moves the factor a fifth of the way at most."""
-        if estimated <= 0 or reported <= 0:
+        if estimated <= 0 or reported < estimated * LEAST_PLAUSIBLE:
             return
-        before = self.factor(model)
-        seen = before * reported / estimated
-        learnt = before + LEARNING_RATE * (seen - before)
-        self._factors[model] = min(max(learnt, LOWEST_FACTOR), HIGHEST_FACTOR)
+        with self._lock:
+            before = self.factor(model)
+            seen = min(before * reported / estimated, HIGHEST_FACTOR)
+            learnt = before + LEARNING_RATE * (seen - before)
+            self._factors[model] = max(learnt, LOWEST_FACTOR)
 
     def for_model(self, model: str) -> "ModelCounter":
+        """A counter with the model's factor as it stands now: one prompt, one measure."""
         return ModelCounter(self, self.factor(model))
 
 
@@ -73,6 +80,7 @@ class ModelCounter:
     factor: float
 
     def text(self, text: str) -> int:
+        """A text alone, rounded up."""
         return -int(-self.counter.count(text) * self.factor // 1)
 
     def message(self, text: str) -> int:

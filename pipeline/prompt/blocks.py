@@ -12,6 +12,8 @@ from pipeline.inference.types import Message
 
 
 class Tier(StrEnum):
+    """What may happen to a block when the budget is short."""
+
     MUST = "must"
     SHOULD = "should"
     NICE = "nice"
@@ -19,10 +21,36 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A text in a prompt and the events it descends from."""
+    """A text in a prompt and the events it descends from: a block is trimmed piece by piece."""
 
     text: str
-    event_ids: tuple[int, ...]
+    event_ids: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a prompt as it goes in: its pieces, what they cost, and how many were left out."""
+
+    name: str
+    tier: Tier
+    pieces: tuple[Piece, ...]
+    tokens: int
+    trimmed: int = 0
+
+    @property
+    def text(self) -> str:
+        return "\n\n".join(piece.text for piece in self.pieces)
+
+    def figures(self) -> "BlockFigures":
+        """The account of the block, without its words."""
+        return BlockFigures(
+            name=self.name,
+            tier=self.tier,
+            tokens=self.tokens,
+            kept=len(self.pieces),
+            trimmed=self.trimmed,
+            event_ids=tuple(event_id for piece in self.pieces for event_id in piece.event_ids),
+        )
 
 
 class BlockFigures(BaseModel):

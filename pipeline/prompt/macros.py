@@ -9,5 +9,6 @@ _MACRO = re.compile(r"\{\{\s*(char|user)\s*\}\}|<(bot|user)>", re.IGNORECASE)
 
 
 def substitute(text: str, *, char: str, user: str) -> str:
+    """The text with both names filled in; what the names contain is not looked at again."""
     names = {"char": char, "bot": char, "user": user}
     return _MACRO.sub(lambda found: names[(found.group(1) or found.group(2)).lower()], text)

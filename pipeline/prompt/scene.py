@@ -17,6 +17,8 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class You:
+    """The person, as the speaker knows them."""
+
     name: str
     persona: str
 

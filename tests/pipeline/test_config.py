@@ -1,0 +1,176 @@
+"""Configuration: checked when read, kept when rewritten, keys apart and private."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import EndpointSection, key_variable, load, save_endpoint
+from pipeline.config_paths import DataPaths, data_paths
+from store.errors import Invalid
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> DataPaths:
+    return data_paths(tmp_path, {})
+
+
+def test_no_file_means_the_defaults(paths: DataPaths) -> None:
+    config = load(paths, {})
+    assert (config.server.host, config.server.port, config.narrator) == ("127.0.0.1", 8321, None)
+
+
+def test_the_data_folder_is_found_in_order(tmp_path: Path) -> None:
+    environ = {"FABULA_DATA": "/elsewhere", "CHAT_DB_PATH": "/db/here.db"}
+    assert data_paths(None, {}).folder == Path("data")
+    assert data_paths(None, environ).folder == Path("/elsewhere")
+    assert data_paths(tmp_path, environ).folder == tmp_path
+    assert data_paths(tmp_path, environ).database == Path("/db/here.db")
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("[server]\nprot = 1\n", ["server.prot", "server.port"]),
+        ("[server]\nport = 'many'\n", ["server.port", "many"]),
+        ("[endpoint.x]\nkind = 'magic'\n", ["endpoint.x.kind", "magic"]),
+        ("[budget]\nhard = 3\n", ["budget.hard", "3"]),
+        ("[server\n", ["config.toml", "line 1"]),
+        ("[profile]\nnarrate = 'main'\n", ["main", "not there"]),
+        ("[endpoint.x]\nbase_ulr = ''\n", ["endpoint.x.base_ulr", "endpoint.x.base_url"]),
+        ("[sever]\nport = 1\n", ["sever", "'server'"]),
+        ("[sampler]\nzzz = 1\n", ["sampler.zzz", "temperature, top_p"]),
+        ("[server]\nport = 1\nport = 2\n", ["config.toml", "line 3"]),
+        ("server = 3\n", ["server is wrong", "a table"]),
+        ("[endpoint.x]\n[profile]\nnarrate = 'x'\n", ["endpoint.x is wrong", "base_url"]),
+        ("[sampler]\nmax_tokens = 9\n[budget]\nresponse = 300\n", ["max_tokens", "Keep one"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_file_and_the_way_out(
+    paths: DataPaths, written: str, words: list[str]
+) -> None:
+    paths.config.write_text(written, encoding="utf-8")
+    with pytest.raises(Invalid) as caught:
+        load(paths, {})
+    told = f"{caught.value.message} {caught.value.hint}"
+    assert str(paths.config) in told
+    for word in words:
+        assert word in told
+
+
+def test_rewriting_keeps_comments_and_order(paths: DataPaths) -> None:
+    paths.config.write_text("# mine\n[server]\nport = 9000 # because\n", encoding="utf-8")
+    save_endpoint(paths, "main", EndpointSection(base_url="http://127.0.0.1:8080/v1"), key="sk-secret")
+    text = paths.config.read_text(encoding="utf-8")
+    assert "# mine" in text
+    assert "9000 # because" in text
+    assert "sk-secret" not in text
+    config = load(paths, {})
+    assert config.narrator is not None
+    assert config.narrator.base_url == "http://127.0.0.1:8080/v1"
+    assert config.narrator.api_key is not None
+    assert config.narrator.api_key.get_secret_value() == "sk-secret"
+    assert "sk-secret" not in repr(config)
+    assert paths.secrets.stat().st_mode & 0o077 == 0
+
+
+def test_keys_that_others_can_read_are_refused(paths: DataPaths) -> None:
+    paths.secrets.write_text("", encoding="utf-8")
+    paths.secrets.chmod(0o644)
+    with pytest.raises(Invalid, match="chmod 600"):
+        raise_with_hint(paths)
+
+
+def raise_with_hint(paths: DataPaths) -> None:
+    try:
+        load(paths, {})
+    except Invalid as error:
+        raise Invalid(f"{error.message} {error.hint}") from error
+
+
+def test_the_environment_wins_and_an_open_host_needs_a_token(paths: DataPaths) -> None:
+    assert load(paths, {"FABULA_PORT": "9999"}).server.port == 9999
+    with pytest.raises(Invalid, match="no token"):
+        load(paths, {"FABULA_HOST": "0.0.0.0"})
+    assert load(paths, {"FABULA_HOST": "0.0.0.0", "FABULA_TOKEN": "t"}).token is not None
+
+
+def test_a_key_may_come_from_the_environment(paths: DataPaths) -> None:
+    save_endpoint(paths, "main", EndpointSection(base_url="http://127.0.0.1:1/v1", api_key_env="MY_KEY"))
+    config = load(paths, {"MY_KEY": "abc"})
+    assert config.narrator is not None
+    assert config.narrator.api_key is not None
+    assert config.narrator.api_key.get_secret_value() == "abc"
+
+
+def test_a_key_is_never_repeated_in_an_error(paths: DataPaths) -> None:
+    paths.config.write_text("[endpoint.x]\n[profile]\nnarrate = 'x'\n", encoding="utf-8")
+    paths.secrets.write_text("[endpoint.x]\napi_key = 'sk-secret'\n", encoding="utf-8")
+    paths.secrets.chmod(0o600)
+    with pytest.raises(Invalid) as caught:
+        load(paths, {})
+    assert "sk-secret" not in f"{caught.value} {caught.value.hint} {caught.value.detail}"
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "written", ["[endpoint]\nx = 'sk-secret'\n", "[endpoint.x]\napi_key = ['sk-secret']\n", "endpoint = 1\n"]
+)
+def test_a_file_of_keys_with_a_mistake_is_told_without_its_values(paths: DataPaths, written: str) -> None:
+    paths.secrets.write_text(written, encoding="utf-8")
+    paths.secrets.chmod(0o600)
+    with pytest.raises(Invalid) as caught:
+        load(paths, {})
+    assert str(paths.secrets) in caught.value.message
+    assert "sk-secret" not in caught.value.message
+
+
+def test_a_wrong_variable_is_named(paths: DataPaths) -> None:
+    with pytest.raises(Invalid, match="FABULA_PORT = 'many'"):
+        load(paths, {"FABULA_PORT": "many"})
+    assert load(paths, {"FABULA_PORT": "", "FABULA_HOST": ""}).server.port == 8321
+
+
+def test_one_sampler_setting_leaves_the_others_alone(paths: DataPaths) -> None:
+    before = load(paths, {}).sampler
+    paths.config.write_text("[sampler]\ntemperature = 0.3\nmax_tokens = 200\n", encoding="utf-8")
+    config = load(paths, {})
+    assert (config.sampler.temperature, config.sampler.min_p) == (0.3, before.min_p)
+    assert config.budget.response == 200
+
+
+def test_saving_an_endpoint_again_keeps_what_is_said_about_it(paths: DataPaths) -> None:
+    paths.config.write_text(
+        "[endpoint.main]\n# the box upstairs\nkind = 'openai'\nbase_url = 'http://a.test/v1' # slow\n"
+        "[endpoint.other]\nkind = 'ollama'\n[profile]\nnarrate = 'other'\n",
+        encoding="utf-8",
+    )
+    save_endpoint(paths, "main", EndpointSection(base_url="http://b.test/v1", model="m"), make_narrator=False)
+    text = paths.config.read_text(encoding="utf-8")
+    assert "# the box upstairs" in text
+    assert "# slow" in text
+    assert "http://b.test/v1" in text
+    config = load(paths, {})
+    assert config.narrator is not None
+    assert config.narrator.name == "other"
+
+
+def test_an_endpoint_that_could_not_be_used_is_not_saved(paths: DataPaths) -> None:
+    with pytest.raises(Invalid, match="base_url"):
+        save_endpoint(paths, "main", EndpointSection(base_url="nonsense"), key="sk-secret")
+    assert not paths.config.exists()
+    assert not paths.secrets.exists()
+
+
+def test_rewriting_follows_a_link_and_keeps_a_stricter_mode(paths: DataPaths, tmp_path: Path) -> None:
+    own = tmp_path / "dotfiles.toml"
+    own.write_text("# mine\n", encoding="utf-8")
+    own.chmod(0o600)
+    paths.config.symlink_to(own)
+    save_endpoint(paths, "main", EndpointSection(base_url="http://a.test/v1"))
+    assert paths.config.is_symlink()
+    assert "a.test" in own.read_text(encoding="utf-8")
+    assert own.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_variable_for_a_key_can_be_written_in_any_shell() -> None:
+    assert key_variable("my-host.2") == "FABULA_API_KEY_MY_HOST_2"

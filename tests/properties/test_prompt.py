@@ -1,0 +1,93 @@
+"""Invariant 10: the hard budget holds, what must be in is whole, and what cannot fit is refused."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.inference.types import Message
+from pipeline.prompt.budget import Budgets, PromptTooLarge
+from pipeline.prompt.ooc import parts, strip_ooc
+from pipeline.prompt.scene import Line, SoloScene, Speaker, You
+from pipeline.prompt.solo import assemble
+from pipeline.tokens import TokenCounter
+from tests.properties.stories import TEXTS
+
+COUNTER = TokenCounter()
+LONG = st.builds(lambda text, times: (text + " ") * times, TEXTS, st.integers(1, 60))
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> SoloScene:
+    said = draw(st.lists(LONG, min_size=1, max_size=40))
+    lines = [Line(n, n, draw(st.sampled_from([None, 1])), "x", text) for n, text in enumerate(said)]
+    speaker = Speaker(1, "Ada", draw(LONG), draw(LONG), draw(LONG))
+    return SoloScene(speaker, You("Sam", draw(LONG)), lines[::-1])
+
+
+@settings(max_examples=150)
+@given(scene=scenes(), hard=st.integers(256, 3000), context=st.none() | st.integers(512, 4096))
+def test_hard_budgets_hold_and_must_blocks_are_whole(
+    scene: SoloScene, hard: int, context: int | None
+) -> None:
+    budgets = Budgets(hard=hard, soft=hard).within(context)
+    counter = COUNTER.for_model("unknown")
+    for layout in ("cache", "classic"):
+        try:
+            made = assemble(scene, counter, budgets, layout=layout)
+        except PromptTooLarge as refused:
+            assert refused.breakdown.total > budgets.hard
+            assert all(block.tier == "must" for block in refused.breakdown.blocks)
+            continue
+        sent = sum(counter.message(message.content) for message in made.messages)
+        assert sent <= made.breakdown.total
+        assert made.breakdown.total <= budgets.hard
+        text = "\n".join(message.content for message in made.messages)
+        newest = next(iter(scene.dialogue))
+        for must in (scene.speaker.description, scene.speaker.personality, scene.you.persona):
+            assert must.strip() in text
+        assert strip_ooc(newest.text).strip() in text
+
+
+@given(st.lists(st.sampled_from(["((", "))", "(", ")", "a", " b", "\n"]), max_size=30).map("".join))
+def test_what_is_in_marks_never_survives_and_what_is_outside_always_does(text: str) -> None:
+    assert "".join(part for part, _ in parts(text)) == text
+    assert strip_ooc(text) == "".join(part for part, hidden in parts(text) if not hidden)
+    assert "((" not in strip_ooc(text).replace(")(", ") (") or "((" not in text
+    depth = 0
+    for part, hidden in parts(text):
+        assert part.startswith("((") if hidden else True
+        depth += hidden
+    assert (depth == 0) == ("((" not in text)
+
+
+@settings(max_examples=60)
+@given(
+    said=st.lists(st.integers(1, 120), min_size=8, max_size=120),
+    closing=st.sampled_from(["", "Stay brief."]),
+    room=st.integers(400, 3000),
+)
+def test_the_prompt_before_is_a_prefix_of_the_next_except_where_the_window_steps(
+    said: list[int], closing: str, room: int
+) -> None:
+    """All but the last message, which the closing words are taken from, stands unchanged at the beginning."""
+    lines = [Line(n, n, n % 2 or None, "x", "word " * length) for n, length in enumerate(said)]
+    speaker, budgets = Speaker(1, "Ada", "Keeps the light.", "", closing), Budgets(hard=room, soft=room)
+    before: tuple[Message, ...] = ()
+    began = begins = -1
+    for turns in range(1, len(lines) + 1, 2):
+        scene = SoloScene(speaker, You("Sam", ""), lines[:turns][::-1])
+        made = assemble(scene, COUNTER.for_model("x"), budgets, layout="cache")
+        begins = made.breakdown.blocks[2].trimmed
+        assert begins >= began
+        if begins == began:
+            assert made.messages[: len(before) - 1] == before[:-1]
+        before, began = made.messages, begins
+
+
+@given(hidden=st.text("xyz", min_size=4, max_size=12), at=st.integers(0, 3))
+def test_what_is_out_of_character_is_in_no_prompt(hidden: str, at: int) -> None:
+    texts = ["Who goes there?", "Me.", "Come in.", "Thanks."]
+    texts[at] += f" (({hidden}))"
+    lines = [Line(n, n, n % 2 or None, "w", text) for n, text in enumerate(texts)]
+    scene = SoloScene(Speaker(1, "Ada", "", "", ""), You("Sam", ""), lines[::-1])
+    for layout in ("cache", "classic"):
+        assert hidden not in str(assemble(scene, COUNTER.for_model("x"), Budgets(), layout=layout).messages)
