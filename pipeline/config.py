@@ -10,12 +10,13 @@ from typing import Any
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from tomlkit.items import InlineTable
 
 from pipeline.config_file import check_private, parsed, validated, write_whole
 from pipeline.config_paths import DataPaths
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.types import Sampler
-from pipeline.prompt.budget import Budgets
+from pipeline.prompt.budget import SMALLEST_REPLY, Budgets
 from store.errors import Invalid
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -31,7 +32,7 @@ class Server(_Section):
     """`[server]`: where the page is served."""
 
     host: str = "127.0.0.1"
-    port: int = Field(default=8321, ge=0, le=65535)
+    port: int = Field(default=8321, ge=0, le=65535, strict=True)
 
 
 class EndpointSection(_Section):
@@ -42,7 +43,12 @@ class EndpointSection(_Section):
     model: str = ""
     model_path: str = ""
     api_key_env: str = ""
-    context_tokens: int | None = Field(default=None, ge=512)
+    context_tokens: int | None = Field(default=None, ge=512, strict=True)
+
+
+class _SamplerSection(Sampler):
+    model_config = ConfigDict(allow_inf_nan=False)
+    max_tokens: int = Field(default=512, ge=SMALLEST_REPLY, strict=True)
 
 
 class ProfileSection(_Section):
@@ -54,7 +60,7 @@ class ProfileSection(_Section):
 class _File(_Section):
     server: Server = Server()
     endpoint: dict[str, EndpointSection] = {}
-    sampler: Sampler = Sampler()
+    sampler: _SamplerSection = _SamplerSection()
     budget: Budgets = Budgets()
     profile: ProfileSection = ProfileSection()
 
@@ -119,7 +125,7 @@ def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
         sampler=HOUSE_SAMPLER.model_copy(update=read.sampler.model_dump(exclude_unset=True)),
         budget=_budget(read, paths),
         narrator=_narrator(read, secrets, environ, paths),
-        token=token if token and token.get_secret_value() else None,
+        token=token if token and token.get_secret_value().strip() else None,
     )
     config.check_open(config.server.host)
     return config
@@ -140,8 +146,8 @@ def save_endpoint(
         Invalid: the endpoint or the file would not be right; neither file is changed.
     """
     document = parsed(paths.config)
-    endpoints = document.setdefault("endpoint", tomlkit.table(is_super_table=True))
-    _put(endpoints.setdefault(name, tomlkit.table()), section)
+    validated(_File, document, paths.config)
+    _put(_table_of(document, name), section)
     if make_narrator:
         document.setdefault("profile", tomlkit.table())["narrate"] = name
     validated(_File, document, paths.config)
@@ -149,6 +155,16 @@ def save_endpoint(
     if key:
         _save_key(paths, name, key)
     write_whole(paths.config, tomlkit.dumps(document), 0o644)
+
+
+def _table_of(document: tomlkit.TOMLDocument, name: str) -> MutableMapping[str, Any]:
+    """The table [endpoint.NAME], made if need be, in the style in which the others are written."""
+    endpoints = document.setdefault("endpoint", tomlkit.table(is_super_table=True))
+    inline = isinstance(endpoints, InlineTable)
+    table: MutableMapping[str, Any] = endpoints.setdefault(
+        name, tomlkit.inline_table() if inline else tomlkit.table()
+    )
+    return table
 
 
 def _put(table: MutableMapping[str, Any], section: EndpointSection) -> None:
@@ -165,8 +181,7 @@ def _save_key(paths: DataPaths, name: str, key: str) -> None:
     check_private(paths.secrets)
     secrets = parsed(paths.secrets)
     validated(_Secrets, secrets, paths.secrets)
-    endpoints = secrets.setdefault("endpoint", tomlkit.table(is_super_table=True))
-    endpoints.setdefault(name, tomlkit.table())["api_key"] = key
+    _table_of(secrets, name)["api_key"] = key
     write_whole(paths.secrets, tomlkit.dumps(secrets), 0o600)
 
 
@@ -181,8 +196,7 @@ def _budget(read: _File, paths: DataPaths) -> Budgets:
             " both say how long a reply may be.",
             hint="Keep one of the two.",
         )
-    values = {**read.budget.model_dump(), "response": wanted}
-    return validated(Budgets, values, paths.config, "budget")
+    return read.budget.model_copy(update={"response": wanted})
 
 
 def _narrator(read: _File, secrets: _Secrets, environ: Mapping[str, str], paths: DataPaths) -> Profile | None:

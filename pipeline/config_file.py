@@ -19,6 +19,11 @@ from tomlkit.exceptions import TOMLKitError
 from store.errors import Invalid, StoreFailed
 
 M = TypeVar("M", bound=BaseModel)
+_IN_TOML = {
+    "model_type": "it should be a table",
+    "dict_type": "it should be a table",
+    "tuple_type": "it should be a list",
+}
 
 
 def parsed(path: Path) -> tomlkit.TOMLDocument:
@@ -88,8 +93,7 @@ def _told(model: type[BaseModel], error: pydantic.ValidationError, where: Path |
     key = ".".join([under, *at] if under else at)
     if first["type"] == "extra_forbidden":
         return Invalid(f"{where}: there is no setting {key!r}.", hint=_nearest(model, at, under))
-    a_table = first["type"] in ("model_type", "dict_type")
-    why = "it should be a table" if a_table else first["msg"].removeprefix("Value error, ")
+    why = _IN_TOML.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     given = f" = {first['input']!r}" if _may_be_shown(model, at, first["input"]) else ""
     return Invalid(f"{where}: {key}{given} is wrong: {why}.", hint="Correct it there.")
 

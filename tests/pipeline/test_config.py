@@ -40,9 +40,13 @@ def test_the_data_folder_is_found_in_order(tmp_path: Path) -> None:
         ("[sever]\nport = 1\n", ["sever", "'server'"]),
         ("[sampler]\nzzz = 1\n", ["sampler.zzz", "temperature, top_p"]),
         ("[server]\nport = 1\nport = 2\n", ["config.toml", "line 3"]),
+        ("[server]\nport = true\n", ["server.port = True"]),
+        ("[sampler]\ntemperature = nan\n", ["sampler.temperature", "finite"]),
+        ("[sampler]\nmax_tokens = 0\n", ["sampler.max_tokens = 0", "16"]),
+        ("[sampler]\nstop = 'x'\n", ["sampler.stop = 'x'", "a list"]),
         ("server = 3\n", ["server is wrong", "a table"]),
         ("[endpoint.x]\n[profile]\nnarrate = 'x'\n", ["endpoint.x is wrong", "base_url"]),
-        ("[sampler]\nmax_tokens = 9\n[budget]\nresponse = 300\n", ["max_tokens", "Keep one"]),
+        ("[sampler]\nmax_tokens = 90\n[budget]\nresponse = 300\n", ["max_tokens", "Keep one"]),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_the_way_out(
@@ -174,3 +178,24 @@ def test_rewriting_follows_a_link_and_keeps_a_stricter_mode(paths: DataPaths, tm
 
 def test_a_variable_for_a_key_can_be_written_in_any_shell() -> None:
     assert key_variable("my-host.2") == "FABULA_API_KEY_MY_HOST_2"
+
+
+def test_an_endpoint_joins_others_written_in_one_line(paths: DataPaths) -> None:
+    paths.config.write_text("endpoint = {a = {kind = 'ollama'}} # mine\n", encoding="utf-8")
+    save_endpoint(paths, "b", EndpointSection(base_url="http://b.test/v1"), key="k")
+    assert "# mine" in paths.config.read_text(encoding="utf-8")
+    narrator = load(paths, {}).narrator
+    assert narrator is not None
+    assert narrator.name == "b"
+
+
+def test_a_file_with_a_mistake_is_not_rewritten(paths: DataPaths) -> None:
+    paths.config.write_text("endpoint = 3\n", encoding="utf-8")
+    with pytest.raises(Invalid, match="a table"):
+        save_endpoint(paths, "b", EndpointSection(base_url="http://b.test/v1"))
+    assert paths.config.read_text(encoding="utf-8") == "endpoint = 3\n"
+
+
+def test_a_blank_token_is_no_token(paths: DataPaths) -> None:
+    with pytest.raises(Invalid, match="no token"):
+        load(paths, {"FABULA_HOST": "0.0.0.0", "FABULA_TOKEN": " "})
