@@ -7,7 +7,7 @@ wait for news.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -132,7 +132,7 @@ class Subscription:
         except trio.WouldBlock:
             self.lagging = True
 
-    async def __aiter__(self) -> AsyncIterator[Item]:
+    async def __aiter__(self) -> AsyncGenerator[Item, None]:
         while True:
             for item in self._missed():
                 yield item

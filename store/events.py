@@ -20,6 +20,11 @@ MAX_TEXT_CHARS = 100_000
 def _storable(text: str) -> str:
     if "\x00" in text:
         raise ValueError(f"has a NUL character at position {text.index(chr(0))}; remove it and send it again")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        broken = f"has half a character (a lone surrogate) at position {error.start}"
+        raise ValueError(f"{broken}; remove it and send it again") from error
     return text
 
 

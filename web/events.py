@@ -5,6 +5,7 @@ sees nothing twice.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,9 +69,10 @@ class EventStream(Response):
     async def _follow(self, way: "_Way") -> None:
         with self._feed.subscribe(self._chat_id, self._after) as subscription:
             subscription.sink = way.now
-            async for item in subscription:
-                if not await way.write(item):
-                    return
+            async with aclosing(aiter(subscription)) as items:
+                async for item in items:
+                    if not await way.write(item):
+                        return
 
 
 @dataclass(frozen=True, slots=True)

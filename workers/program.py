@@ -18,6 +18,7 @@ from pipeline.engine import Engine
 from pipeline.feed import Feed
 from pipeline.inference.discovery import discover
 from pipeline.inference.endpoints import Profile, open_endpoint
+from pipeline.inference.gguf import checked_model
 from pipeline.play import Play
 from pipeline.stage import Lane, Pipeline
 from pipeline.tokens import TokenCounter
@@ -63,6 +64,8 @@ async def open_program(
         FabulaError: the data folder, the database or the configuration cannot be used.
     """
     config = load(paths, environ)
+    if model:
+        checked_model(model)
     pipeline = pipeline_of_actors()
     with open_store(paths.database, pipeline.routes) as store:
         store.writer.attach(trio.lowlevel.current_trio_token())
@@ -106,9 +109,9 @@ async def _keep_endpoint(endpoints: Endpoints, config: Config, model: str | None
     """Open the narrating endpoint and keep it for as long as the program runs."""
     try:
         profile, notice = await _choose(config, model)
+        endpoints.notice = notice
         async with open_endpoint(profile) as endpoint:
             capabilities = await endpoint.probe()
-            endpoints.notice = notice
             endpoints.use(endpoint, capabilities)
             await trio.sleep_forever()
     except FabulaError as error:

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable
+from contextlib import aclosing
 
 import trio
 
 from pipeline.config_paths import DataPaths
 from pipeline.engine import Engine
-from pipeline.feed import Item
 from store import boots, log, queries
 from store.errors import FabulaError
 from store.store import Store, open_store
@@ -41,21 +41,19 @@ async def _follow(
 ) -> None:
     written: dict[int, int] = {}
     with engine.feed.subscribe(chat_id, after) as subscription:
-        async for item in subscription:
-            told = json.loads(item.data) if item.data else {}
-            if item.event in ("token", "partial"):
-                _write_more(item, told, written, write)
-            elif item.event == "run":
-                _raise_if_dead(told)
-            elif item.event == "turn.assistant" and told["payload"]["answers"] == turn_id:
-                text = told["payload"]["text"]
-                write(text[written.get(told["run_id"], 0) :] + "\n")
-                return
+        async with aclosing(aiter(subscription)) as items:
+            async for item in items:
+                told = json.loads(item.data) if item.data else {}
+                if item.event in ("token", "partial"):
+                    _write_more(told, written, write)
+                elif item.event == "run":
+                    _raise_if_dead(told)
+                elif item.event == "turn.assistant" and told["payload"]["answers"] == turn_id:
+                    write(told["payload"]["text"][written.get(told["run_id"], 0) :] + "\n")
+                    return
 
 
-def _write_more(
-    item: Item, told: dict[str, object], written: dict[int, int], write: Callable[[str], None]
-) -> None:
+def _write_more(told: dict[str, object], written: dict[int, int], write: Callable[[str], None]) -> None:
     run_id, text = int(str(told["run_id"])), str(told["text"])
     offset = int(str(told.get("offset", 0)))
     known = written.get(run_id, 0)

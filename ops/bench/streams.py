@@ -25,7 +25,7 @@ TURNS = 40
 SHORT, LONG = 10, 10_000
 TOKENS = 200
 TOKEN_PACE_S = 0.02
-PASSIVE, MEASURED = 45, 5
+PASSIVE, MEASURED = 47, 3
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 

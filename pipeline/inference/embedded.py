@@ -27,6 +27,7 @@ DEFAULT_CONTEXT = 4096
 twenty seconds, of 8,192 forty; and two windows of 8,192 would take another 180 MB."""
 OWN_MODEL_CONTEXT = 8192
 """For each slot of a model somebody chose for this machine."""
+REAP_S = 1.0
 FIRST_TOKEN_S = 600.0
 """A child that hangs is noticed by its death, so a large model on a small machine may read for long."""
 
@@ -80,14 +81,14 @@ class EmbeddedLlama:
                 async for chunk in chunks:
                     yield chunk
         except EndpointFailed as error:
-            raise self._told(error) from error
+            raise await self._told(error) from error
 
     async def decide(self, request: Request, schema: type[M]) -> M:
         """A decision as a validated model; the default for an EndpointFailed is the caller's."""
         try:
             return await (await self.server()).decide(request, schema)
         except EndpointFailed as error:
-            raise self._told(error) from error
+            raise await self._told(error) from error
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """Never: a chat model's vectors rank worse than full text alone."""
@@ -117,10 +118,14 @@ class EmbeddedLlama:
             self._known = (life, endpoint)
         return self._known[1]
 
-    def _told(self, error: EndpointFailed) -> EndpointFailed:
-        """On loopback, to a process of ours, a broken connection is a crash and nothing else."""
+    async def _told(self, error: EndpointFailed) -> EndpointFailed:
+        """On loopback, to a process of ours, a broken connection is a crash and nothing else. Its sockets
+        close a moment before it can be reaped; who asks again must not meet the dead one."""
         if error.error_class is not ErrorClass.CONNECTION:
             return error
+        if self._known is not None:
+            with trio.move_on_after(REAP_S):
+                await self._known[0].process.wait()
         return errors.crashed(self.model, f"it died during the request: {error.detail}")
 
 

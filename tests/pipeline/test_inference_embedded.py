@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 import trio
 
@@ -17,6 +18,8 @@ from pipeline.inference.embedded import DEFAULT_CONTEXT, EmbeddedLlama
 from pipeline.inference.endpoints import Profile, open_endpoint
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.gguf import bundled_model, checked_model
+from pipeline.inference.lines import Patience
+from pipeline.inference.llama_process import Stamina
 from pipeline.inference.types import Message, Request, Sampler
 from store.errors import ErrorClass, Invalid
 from tests.pipeline.inference import HELLO, Judgement, reply_of
@@ -71,6 +74,8 @@ async def test_it_speaks_decides_and_counts_without_its_library_in_our_process()
         await the_second_time_the_prefix_is_cached(endpoint)
         await a_prompt_beyond_its_window_is_told(endpoint)
         await closing_a_reply_frees_its_slot(endpoint)
+        await nobody_else_on_this_machine_may_ask_it(endpoint)
+        await ctrl_c_in_the_terminal_is_not_for_it(endpoint)
     assert "xllamacpp" not in sys.modules
 
 
@@ -94,6 +99,34 @@ async def closing_a_reply_frees_its_slot(endpoint: EmbeddedLlama) -> None:
         await anext(chunks)
     with trio.fail_after(5):
         await reply_of(endpoint, HELLO.model_copy(update={"slot": 0, "sampler": Sampler(max_tokens=2)}))
+
+
+async def nobody_else_on_this_machine_may_ask_it(endpoint: EmbeddedLlama) -> None:
+    async with httpx.AsyncClient() as stranger:
+        life = await endpoint.process.current()
+        answer = await stranger.get(f"{life.address}/v1/models", headers={"Origin": "https://evil.example"})
+    assert answer.status_code == 401
+
+
+async def ctrl_c_in_the_terminal_is_not_for_it(endpoint: EmbeddedLlama) -> None:
+    os.kill(await pid_of(endpoint), signal.SIGINT)
+    assert (await reply_of(endpoint)).failure is None
+
+
+@pytest.mark.slow
+async def test_a_child_that_keeps_dying_is_given_up_until_somebody_asks() -> None:
+    async with (
+        httpx.AsyncClient(trust_env=False) as client,
+        EmbeddedLlama.started(bundled_model(), client, Patience(), stamina=Stamina(deaths=1)) as endpoint,
+    ):
+        life = await endpoint.process.current()
+        os.kill(life.process.pid, signal.SIGKILL)
+        await life.process.wait()
+        failure = (await reply_of(endpoint)).failure
+        assert failure is not None
+        assert (failure.error_class, failure.retryable) == (ErrorClass.CRASH, True)
+        assert "exit code -9" in failure.detail
+        assert (await reply_of(endpoint)).failure is None
 
 
 @pytest.mark.slow

@@ -1,0 +1,56 @@
+"""The web application on a real socket, with a real store and the scripted endpoint behind it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+
+from pipeline.config_paths import data_paths
+from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
+from tests.processes import narrate_with
+from web.app import create_app
+from web.server import listening_socket, serve
+from workers.program import Program, open_program
+
+
+@dataclass
+class Site:
+    """A running page. `client` is a program, not a browser: it sends no Origin."""
+
+    client: httpx.AsyncClient
+    fake: FakeEndpoint
+    program: Program
+    address: str
+
+    async def chat(self, first_message: str = "") -> int:
+        bot = await self.client.post("/api/bots", json={"name": "Ada", "first_message": first_message})
+        chat = await self.client.post("/api/chats", json={"host_id": bot.json()["id"]})
+        return int(chat.json()["id"])
+
+    async def turns(self, chat_id: int, number: int) -> list[dict[str, object]]:
+        """The chat's turns, once there are so many."""
+        with trio.fail_after(10):
+            while True:
+                turns = (await self.client.get(f"/api/chats/{chat_id}/turns")).json()
+                if len(turns) >= number:
+                    return list(turns)
+                await trio.testing.wait_all_tasks_blocked(0.01)
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with fake_endpoint() as fake:
+        narrate_with(tmp_path, fake.base_url)
+        async with open_program(data_paths(tmp_path, {}), environ={}) as program:
+            listener = listening_socket("127.0.0.1", 0)
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            shutdown = trio.Event()
+            async with trio.open_nursery() as nursery, httpx.AsyncClient(base_url=address) as client:
+                await nursery.start(serve, create_app(program.engine), listener, shutdown.wait)
+                await program.engine.endpoints.narrator()
+                yield Site(client, fake, program, address)
+                program.engine.feed.close()
+                shutdown.set()

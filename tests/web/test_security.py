@@ -1,0 +1,111 @@
+"""Security: who may talk to the page, and what untrusted text becomes."""
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from tests.web.conftest import Site
+from web.app import create_app
+from web.markup import rendered
+
+NASTY = "<script>alert(1)</script><img src=x onerror=alert(1)>[x](javascript:alert(1))<svg/onload=alert(1)>"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "", "localhost.evil.example"])
+async def test_a_foreign_host_is_refused(site: Site, host: str) -> None:
+    answer = await site.client.get("/api/bots", headers={"host": host})
+    assert answer.status_code in (400, 421)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8321", "[::1]:8321"])
+async def test_our_own_names_are_let_in(site: Site, host: str) -> None:
+    assert (await site.client.get("/api/bots", headers={"host": host})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "http://127.0.0.1:1", "sec-fetch-site": "same-origin"},
+    ],
+)
+async def test_a_write_from_another_page_is_refused(site: Site, headers: dict[str, str]) -> None:
+    answer = await site.client.post("/bots", data={"name": "Mallory"}, headers=headers)
+    assert answer.status_code == 403
+    assert (await site.client.get("/api/bots")).json() == []
+
+
+async def test_our_own_form_is_taken(site: Site) -> None:
+    headers = {"origin": site.address, "sec-fetch-site": "same-origin"}
+    answer = await site.client.post("/bots", data={"name": "Ada"}, headers=headers)
+    assert answer.status_code == 303
+
+
+async def test_every_page_carries_the_policy_and_no_inline_script(site: Site) -> None:
+    chat_id = await site.chat(NASTY)
+    for path in ("/", "/bots", "/bots/new", f"/chats/{chat_id}", "/nothing"):
+        answer = await site.client.get(path, headers={"accept": "text/html"})
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "<script>" not in answer.text
+        assert "onerror=" not in answer.text.replace("onerror=alert(1)&gt;", "")
+        assert 'href="javascript:' not in answer.text
+        assert " style=" not in answer.text
+
+
+async def test_script_in_names_and_texts_is_shown_not_run(site: Site) -> None:
+    bot = await site.client.post("/api/bots", json={"name": NASTY[:180], "description": NASTY})
+    chat = await site.client.post(
+        "/api/chats", json={"host_id": bot.json()["id"], "title": "<b>t</b>", "you_name": "<i>me</i>"}
+    )
+    page = (await site.client.get(f"/chats/{chat.json()['id']}", headers={"accept": "text/html"})).text
+    assert "<b>t</b>" not in page
+    assert "<i>me</i>" not in page
+    assert "<script>alert" not in page
+
+
+@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/app.py", "/static/..%2fapp.py"])
+async def test_static_files_end_at_their_folder(site: Site, path: str) -> None:
+    async with httpx.AsyncClient() as client:
+        request = client.build_request("GET", site.address)
+        request.url = request.url.copy_with(raw_path=path.encode())
+        assert (await client.send(request)).status_code == 404
+
+
+async def test_an_open_address_asks_for_the_token(site: Site) -> None:
+    app = create_app(site.program.engine, host="0.0.0.0", token=SecretStr("open sesame"))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://10.0.0.5") as client:
+        assert (await client.get("/api/bots")).status_code == 401
+        assert (await client.get("/api/bots", headers={"authorization": "Bearer wrong"})).status_code == 401
+        with_header = await client.get("/api/bots", headers={"authorization": "Bearer open sesame"})
+        assert with_header.status_code == 200
+        visit = await client.get("/api/bots?token=open sesame")
+        assert visit.status_code == 200
+        assert "HttpOnly" in visit.headers["set-cookie"]
+
+
+@given(st.text(st.sampled_from("<>()[]*_`!\"'&;:/=- \nax\ue000\ue0010"), max_size=80))
+def test_no_text_makes_a_tag_we_did_not_choose(text: str) -> None:
+    html = rendered(text)
+    for tag in ("<script", "<img", "<svg", "<iframe", "<style", "<form", "<input"):
+        assert tag not in html.lower()
+
+
+def test_light_markup() -> None:
+    assert rendered("*waves* Hello **you**") == "<p><em>waves</em> Hello <strong>you</strong></p>\n"
+    assert rendered("Hi ((brb *now*)) there") == '<p>Hi <span class="ooc">((brb *now*))</span> there</p>\n'
+    assert "<br>" in rendered("one\ntwo")
+    assert 'rel="noreferrer nofollow"' in rendered("[a](https://example.org)")
+    assert rendered(NASTY).count("<a") == 0
+
+
+def test_a_megabyte_of_marks_is_rendered_in_time() -> None:
+    for mark in ("*", "[", "((", ">", "`"):
+        assert rendered(mark * (100_000 // len(mark)))
