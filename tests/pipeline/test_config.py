@@ -199,3 +199,11 @@ def test_a_file_with_a_mistake_is_not_rewritten(paths: DataPaths) -> None:
 def test_a_blank_token_is_no_token(paths: DataPaths) -> None:
     with pytest.raises(Invalid, match="no token"):
         load(paths, {"FABULA_HOST": "0.0.0.0", "FABULA_TOKEN": " "})
+
+
+def test_the_example_in_the_documentation_is_right(paths: DataPaths) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+    paths.config.write_text(text.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    read, default = load(paths, {}), load(DataPaths(paths.folder / "none", paths.database), {})
+    assert read.narrator is not None
+    assert (read.server, read.sampler, read.budget) == (default.server, default.sampler, default.budget)
