@@ -53,8 +53,6 @@ def _end_with_parent() -> None:
 def _start(model: str, name: str, context_tokens: int) -> Any:  # noqa: ANN401 - it has no types
     import xllamacpp  # noqa: PLC0415 - after the arguments are known to be right
 
-    with contextlib.suppress(OSError):
-        os.nice(5)  # the page stays quick while the model computes
     params = xllamacpp.CommonParams()
     params.model.path = model
     params.model_alias = {name}

@@ -6,6 +6,7 @@ next one finds another try under way.
 """
 
 import json
+import math
 import os
 import secrets
 import subprocess
@@ -20,6 +21,8 @@ from pipeline.inference.embedded_server import KEY_VARIABLE
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.gguf import ModelFile
 
+LAST_WORDS_S = 2.0
+"""How long a child that failed to start has to say why; its output ends a moment before it does."""
 _DIARY_BYTES = 4096
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,8 +70,9 @@ class LlamaProcess:
             if self._life is not None and self._life.process.returncode is None:
                 return self._life
             if self._failure is not None:
+                failure, self._failure = self._failure, None
                 self._asked.set()
-                raise self._failure
+                raise failure
             await self._changed.wait()
 
     async def run(self) -> None:
@@ -93,7 +97,6 @@ class LlamaProcess:
         self._asked = trio.Event()
         self._tell()
         await self._asked.wait()
-        self._failure = None
 
     async def _live_once(self) -> tuple[bool, str]:
         """One life from start to death: whether it ever answered, and its last words."""
@@ -107,10 +110,10 @@ class LlamaProcess:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_keep_last_words, process, diary)
                 life = await self._greeted(process, key)
-                if life is None:
-                    process.kill()
                 self._be(life)
-                await process.wait()
+                with trio.move_on_after(math.inf if life is not None else LAST_WORDS_S):
+                    await process.wait()
+                process.kill()
         finally:
             self._be(None)
             with trio.CancelScope(shield=True):

@@ -9,10 +9,12 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
 import trio
+from pydantic import BaseModel
 
 from pipeline.inference.embedded import DEFAULT_CONTEXT, EmbeddedLlama
 from pipeline.inference.endpoints import Profile, open_endpoint
@@ -22,7 +24,7 @@ from pipeline.inference.lines import Patience
 from pipeline.inference.llama_process import Stamina
 from pipeline.inference.types import Message, Request, Sampler
 from store.errors import ErrorClass, Invalid
-from tests.pipeline.inference import HELLO, Judgement, reply_of
+from tests.pipeline.inference import HELLO, reply_of
 
 LONG = Request(
     messages=(Message(role="user", content="Tell a long story."),), sampler=Sampler(max_tokens=900)
@@ -38,6 +40,13 @@ async def main():
         await trio.sleep_forever()
 trio.run(main)
 """
+
+
+class Mood(BaseModel):
+    """Nothing in it that a tiny model could ramble on about."""
+
+    mood: Literal["glad", "sad"]
+    strength: Literal[1, 2, 3]
 
 
 @asynccontextmanager
@@ -69,7 +78,7 @@ async def test_it_speaks_decides_and_counts_without_its_library_in_our_process()
         assert reply.failure is None
         assert reply.text
         assert {chunk.model for chunk in reply.chunks} == {"SmolLM2-135M-Instruct.Q4_1"}
-        assert isinstance(await endpoint.decide(HELLO, Judgement), Judgement)
+        assert isinstance(await endpoint.decide(HELLO, Mood), Mood)
         assert await endpoint.count_tokens("hello there") == 2
         await the_second_time_the_prefix_is_cached(endpoint)
         await a_prompt_beyond_its_window_is_told(endpoint)
