@@ -111,7 +111,7 @@ def context_in(answer: object) -> int | None:
     if not isinstance(answer, dict):
         return None
     for key in _CONTEXT_KEYS:
-        if isinstance(answer.get(key), int) and answer[key] > 0:
+        if isinstance(answer.get(key), int) and answer[key] > 1:  # `true` is one
             return int(answer[key])
     inner = (answer.get(key) for key in ("default_generation_settings", "parameters", "meta", "top_provider"))
     return next((size for one in inner if (size := context_in(one)) is not None), None)

@@ -39,8 +39,7 @@ class Profile(BaseModel):
     def _complete(cls, url: str) -> str:
         """The address of a server, without what people paste along with it."""
         url = url.strip().rstrip("/").removesuffix("/chat/completions")
-        parts = urlsplit(url)
-        if url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        if url and not _is_address(url):
             raise ValueError("must be an address that begins with http:// or https://")
         return url
 
@@ -49,6 +48,16 @@ class Profile(BaseModel):
         if self.kind == "openai" and not self.base_url:
             raise ValueError("an endpoint of kind openai needs a base_url")
         return self
+
+
+def _is_address(url: str) -> bool:
+    """Whether a request can be sent there at all; a host or port that is none would fail only then."""
+    try:
+        address, port = httpx.URL(url), urlsplit(url).port
+    except (httpx.InvalidURL, ValueError):
+        return False
+    labels = address.raw_host.decode("ascii").removesuffix(".").split(".")
+    return address.scheme in ("http", "https") and port != 0 and all(0 < len(one) < 64 for one in labels)
 
 
 @asynccontextmanager

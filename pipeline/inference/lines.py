@@ -25,6 +25,9 @@ AFTERWARD_S = 5.0
 """How long to wait for the usage once the reply itself is complete."""
 DRAIN_S = 0.3
 CLOSE_S = 1.0
+HIDDEN = "•••"
+SHORTEST_SECRET = 4
+"""The beginning of a key, up to here, tells nothing: every key of a service begins the same."""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -62,6 +65,9 @@ class Wire:
             if response.status_code != 200:
                 raise self._refused(response, await answer.rest(errors.SHOWN_BYTES))
             yield answer
+        except errors.EndpointFailed as failed:
+            failed.detail = self.scrubbed(failed.detail)
+            raise
         finally:
             await answer.aclose()
 
@@ -114,8 +120,12 @@ class Wire:
         return errors.from_transport(self.name, self.base_url, error)
 
     def scrubbed(self, text: str) -> str:
-        """Some servers repeat the key they were given in their error."""
-        return clean(text.replace(self.key, "•••") if self.key else text)
+        """Some servers repeat the key they were given in their error; a text cut short may end within it."""
+        if self.key:
+            text = text.replace(self.key, HIDDEN)
+            begun = (self.key[:length] for length in range(len(self.key) - 1, SHORTEST_SECRET - 1, -1))
+            text = next((text.removesuffix(part) + HIDDEN for part in begun if text.endswith(part)), text)
+        return clean(text)
 
 
 class Answer:

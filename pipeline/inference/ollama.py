@@ -86,9 +86,10 @@ class OllamaEndpoint:
         body = {"model": self.model, "input": list(texts)}
         answer = await self.wire.ask("POST", "/api/embed", body, within_s=EMBED_S)
         try:
-            return [[float(number) for number in vector] for vector in answer["embeddings"]]
+            pairs = zip(texts, answer["embeddings"], strict=True)
+            return [[float(number) for number in vector] for _text, vector in pairs]
         except (KeyError, TypeError, ValueError) as error:
-            raise errors.garbled(self.name, str(answer)) from error
+            raise errors.garbled(self.name, self.wire.scrubbed(str(answer))) from error
 
     async def probe(self) -> Capabilities:
         """Learn which model there is and its context; what a person configured stands.

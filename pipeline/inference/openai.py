@@ -101,9 +101,10 @@ class OpenAIEndpoint:
         answer = await self.wire.ask("POST", "embeddings", body, within_s=EMBED_S)
         try:
             vectors = sorted(answer["data"], key=lambda one: one["index"])
-            return [[float(number) for number in one["embedding"]] for one in vectors]
+            pairs = zip(texts, vectors, strict=True)
+            return [[float(number) for number in one["embedding"]] for _text, one in pairs]
         except (KeyError, TypeError, ValueError) as error:
-            raise errors.garbled(self.name, str(answer)) from error
+            raise errors.garbled(self.name, self.wire.scrubbed(str(answer))) from error
 
     async def probe(self) -> Capabilities:
         """Ask the server what it is and what it has; what a person configured stands.
@@ -218,7 +219,7 @@ def _usage(told: object) -> Usage | None:
     return Usage(
         prompt_tokens=integer(told.get("prompt_tokens")),
         completion_tokens=integer(told.get("completion_tokens")),
-        cached_tokens=cached if isinstance(cached, int) else None,
+        cached_tokens=None if cached is None else integer(cached),
     )
 
 

@@ -14,7 +14,8 @@ from pipeline.inference.lines import MAX_ANSWER_BYTES, Answer, Wire
 from pipeline.inference.types import Chunk, Finish
 
 _STATUSES = frozenset(str(status) for status in range(400, 600))
-_LENGTH = frozenset({"length", "max_tokens", "max_length"})
+_LENGTH = ("length", "max_tokens", "max_length")
+_LARGEST_COUNT = 1 << 40
 
 
 class Reading(Protocol):
@@ -68,7 +69,7 @@ async def _next(answer: Answer, reading: Reading) -> str | None:
         if answer.content_type == "text/html":
             raise errors.garbled(reading.name, await answer.rest(errors.SHOWN_BYTES))
         if answer.content_type == "application/json" and not reading.wrote:
-            return (await answer.rest(MAX_ANSWER_BYTES)) or None
+            return (await answer.rest(MAX_ANSWER_BYTES)).strip() or None
         return await answer.line()
     except EndpointFailed:
         if reading.finish is not None:
@@ -123,8 +124,8 @@ def reported(name: str, error: object) -> EndpointFailed:
 
 
 def integer(value: object) -> int:
-    """A count as servers give it: a number, or nothing."""
-    return int(value) if isinstance(value, int | float) else 0
+    """A count as servers give it: a number, or nothing; NaN, which Python's JSON allows, is nothing too."""
+    return int(value) if isinstance(value, int | float) and 0 <= value <= _LARGEST_COUNT else 0
 
 
 def text_of(value: object) -> str:

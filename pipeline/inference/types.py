@@ -16,6 +16,8 @@ class _Frozen(BaseModel):
 
 
 class Message(_Frozen):
+    """One message of a prompt, as every chat template knows it."""
+
     role: Role
     content: str
 
