@@ -14,8 +14,9 @@ import apsw
 
 from store.rows import row, rows
 
-MAX_CRASHES = 3
-"""A run that took the process down this often is dead: something about it kills us."""
+MAX_CRASHES = 10
+"""A run whose process died this often is dead: something about it kills us. A killed process blames every run
+it held, the innocent too, so judgement is slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,7 @@ def recover(db: apsw.Connection, boot_id: int, *, now: int) -> int:
 _CRASHED = Failure(
     "crash",
     '{"what": "Fabula was ended in the middle of this step.", "means": "Nothing it had accepted is lost.",'
-    ' "do": "It is tried again by itself; after three crashes it waits for you.", "detail": ""}',
+    ' "do": "It is tried again by itself; after ten crashes it waits for you.", "detail": ""}',
 )
 
 
