@@ -12,6 +12,7 @@ import httpx
 from store.errors import ErrorClass, FabulaError
 
 SHOWN_BYTES = 2000
+LONGEST_WAIT_S = 86_400.0
 _USERINFO = re.compile(r"//[^/@]*@")
 
 
@@ -246,14 +247,14 @@ def crashed(model: str, detail: str, *, retryable: bool = True) -> EndpointFaile
 
 
 def retry_after_s(value: str | None) -> float | None:
-    """Retry-After as seconds from now; it comes as a number or as an HTTP date."""
+    """Retry-After as seconds from now, at most a day; it comes as a number or as an HTTP date."""
     if value is None:
         return None
     try:
         seconds = float(value)
     except ValueError:
         seconds = _seconds_until(value)
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), LONGEST_WAIT_S) if math.isfinite(seconds) else None
 
 
 def _seconds_until(date: str) -> float:

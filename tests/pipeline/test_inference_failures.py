@@ -88,6 +88,7 @@ async def test_retry_after_is_read_as_seconds_or_as_a_date() -> None:
         ("-3", 0),
         ("nan", None),
         ("inf", None),
+        ("1e300", 86_400),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
     ],
 )
@@ -111,7 +112,55 @@ async def test_a_key_that_cannot_be_one_is_refused_without_being_shown() -> None
     assert "sk–" not in str(refused.value)
 
 
-@pytest.mark.parametrize("url", ["", "localhost:8080", "ftp://host/v1", "http://", "http:///v1"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        Behaviour(raw='data: {"error": {"code": 401, "message": "bad key sk-secret"}}\n\n'),
+        Behaviour(raw="oops sk-secret\n\n"),
+        Behaviour(raw="data: {sk-secret}\n\n"),
+        Behaviour(body="<html>sk-secret", headers={"content-type": "text/html"}),
+        Behaviour(status=401, body="x" * (errors.SHOWN_BYTES - 6) + "sk-secret"),
+    ],
+)
+async def test_the_key_is_in_no_error_inside_an_answer_either(body: Behaviour) -> None:
+    async with upstream(api_key="sk-secret") as (fake, endpoint):
+        fake.script(body)
+        failure = await failure_of(endpoint)
+    assert failure.detail
+    assert "sk-sec" not in f"{failure} {failure.hint} {failure.detail}"
+
+
+@BOTH
+@pytest.mark.parametrize("answer", [{"data": [], "embeddings": []}, {"error": "sk-secret"}, ["sk-secret"]])
+async def test_embeddings_that_are_not_one_for_each_text_are_invalid_output(
+    speech: Speech, answer: object
+) -> None:
+    async with upstream(speech, api_key="sk-secret") as (fake, endpoint):
+        fake.routes["/v1/embeddings"] = fake.routes["/api/embed"] = (200, answer)
+        with pytest.raises(errors.EndpointFailed) as failed:
+            await endpoint.embed(["one", "two"])
+    assert failed.value.error_class is ErrorClass.INVALID_OUTPUT
+    assert "sk-secret" not in failed.value.detail
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "localhost:8080",
+        "ftp://host/v1",
+        "http://",
+        "http:///v1",
+        "http://host:abc",
+        "http://host:99999",
+        "http://host:0",
+        "http://a..b",
+        f"http://{'a' * 64}",
+        "http://\u2603.invalid",
+        "http://ho\0st",
+        "http://[::1",
+    ],
+)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(pydantic.ValidationError):
         Profile(name="x", kind="openai", base_url=url)
@@ -180,6 +229,21 @@ async def test_json_of_an_unexpected_shape_says_nothing_and_breaks_nothing() -> 
         fake.script(Behaviour(text="Fine.", raw="".join(f"data: {one}\n\n" for one in odd)))
         reply = await reply_of(endpoint)
     assert (reply.text, reply.failure) == ("Fine.", None)
+
+
+async def test_figures_of_an_unexpected_shape_break_nothing() -> None:
+    odd = [
+        '{"usage": {"prompt_tokens": NaN, "completion_tokens": 1e999}}',
+        '{"usage": {"prompt_tokens": -4, "prompt_tokens_details": {"cached_tokens": "x"}}}',
+        '{"choices": [{"delta": {}, "finish_reason": ["length"]}]}',
+        '{"choices": [{"delta": {}, "finish_reason": {"a": 1}}]}',
+    ]
+    async with upstream() as (fake, endpoint):
+        for one in odd:
+            fake.script(Behaviour(text="Fine.", usage=False, raw=f"data: {one}\n\n"))
+            reply = await reply_of(endpoint)
+            assert (reply.text, reply.finish, reply.failure) == ("Fine.", "stop", None)
+            assert all(chunk.usage.prompt_tokens == 0 for chunk in reply.chunks if chunk.usage)
 
 
 async def test_a_web_page_is_not_a_reply() -> None:

@@ -174,9 +174,8 @@ async def test_bytes_that_are_no_text_become_replacement_characters() -> None:
 
 
 async def test_a_server_that_cannot_stream_is_read_whole() -> None:
-    body = (
-        '{\n "choices": [{"message": {"content": "All at once."}, "finish_reason": "stop"}],\n "usage": {}}'
-    )
+    choice = '{"message": {"content": "All at once."}, "finish_reason": "stop"}'
+    body = f'\n {{\n "choices": [{choice}],\n "usage": {{}}}}'
     async with upstream() as (fake, endpoint):
         fake.script(Behaviour(body=body))
         reply = await reply_of(endpoint)
