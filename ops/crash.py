@@ -153,7 +153,11 @@ def _check(database: Path, books: Books) -> None:
 
 
 def _check_runs(db: apsw.Connection, books: Books) -> None:
-    unsettled = rows(db, "SELECT id, stage, state FROM run WHERE state != 'done'")
+    unsettled = rows(
+        db,
+        "SELECT run.id, stage, state, crashes, error FROM run LEFT JOIN attempt a ON a.run_id = run.id"
+        " AND a.token = run.token WHERE state != 'done'",
+    )
     books.expect(not unsettled, f"runs not done: {unsettled[:5]}")
     twice = rows(db, "SELECT run_id FROM event WHERE run_id IS NOT NULL GROUP BY run_id HAVING count(*) > 1")
     books.expect(not twice, f"runs with two effects: {twice[:5]}")

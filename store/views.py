@@ -62,6 +62,7 @@ TURN = (
     "id, chat_id, anchor_id, ordinal, speaker_id, text, answers, truncated, ended, model, run_id, recorded_at"
 )
 END_OF_DIALOGUE = (2**62, 2**62)
+DIALOGUE_PAGE = 64
 
 
 def bot_of(found: Row) -> Bot:
@@ -102,27 +103,35 @@ def turn(db: apsw.Connection, turn_id: int) -> Turn:
 
 
 def dialogue_back_from(db: apsw.Connection, turn_id: int) -> Iterator[Turn]:
-    """The turn and those before it in dialogue order, newest first, read as far as the caller goes."""
-    start = turn(db, turn_id)
-    backwards = db.execute(
-        f"SELECT {TURN} FROM turn WHERE chat_id = ? AND (anchor_id, id) <= (?, ?)"
-        " ORDER BY anchor_id DESC, id DESC",
-        (start.chat_id, start.anchor_id, start.id),
+    """The turn and those before it in dialogue order, newest first, read as far as the caller goes.
+
+    Read page by page: a statement left open in the middle would hold this connection to its snapshot, and
+    everything committed since would be invisible to whoever reads next.
+    """
+    newest = turn(db, turn_id)
+    yield newest
+    key = (newest.anchor_id, newest.id)
+    while page := _turns_back(db, newest.chat_id, key, DIALOGUE_PAGE):
+        yield from page
+        key = (page[-1].anchor_id, page[-1].id)
+
+
+def _turns_back(db: apsw.Connection, chat_id: int, key: tuple[int, int], limit: int) -> list[Turn]:
+    """Turns before a position in dialogue order, newest first."""
+    found = rows(
+        db,
+        f"SELECT {TURN} FROM turn WHERE chat_id = ? AND (anchor_id, id) < (?, ?)"
+        " ORDER BY anchor_id DESC, id DESC LIMIT ?",
+        (chat_id, *key, limit),
     )
-    for found in backwards:
-        yield turn_of(found)
+    return [turn_of(one) for one in found]
 
 
 def turns_before(db: apsw.Connection, chat_id: int, before: int | None, limit: int) -> list[Turn]:
     """Up to `limit` turns before the given one (or the newest), in dialogue order."""
     anchor = turn(db, before) if before is not None else None
-    backwards = rows(
-        db,
-        f"SELECT {TURN} FROM turn WHERE chat_id = ? AND (anchor_id, id) < (?, ?)"
-        " ORDER BY anchor_id DESC, id DESC LIMIT ?",
-        (chat_id, *((anchor.anchor_id, anchor.id) if anchor else END_OF_DIALOGUE), limit),
-    )
-    return [turn_of(found) for found in reversed(backwards)]
+    key = (anchor.anchor_id, anchor.id) if anchor else END_OF_DIALOGUE
+    return _turns_back(db, chat_id, key, limit)[::-1]
 
 
 def partial_text(db: apsw.Connection, run_id: int) -> str:
