@@ -171,7 +171,8 @@ def sse() -> Report:
 
 
 PASSIVE_READERS = """
-import selectors, socket, sys
+import os, selectors, socket, sys
+os.nice(19)  # they are there to be written to, not to compete with the measured reader
 port, path, number = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 picked = selectors.DefaultSelector()
 for _ in range(number):
