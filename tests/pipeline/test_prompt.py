@@ -1,5 +1,6 @@
 """Prompt assembly: what a model is given, and what it is never given."""
 
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -81,12 +82,30 @@ def test_the_newest_turns_stay_and_the_oldest_go(layout: Layout) -> None:
     assert made.breakdown.blocks[2].trimmed > 0
 
 
-def test_the_cache_layout_rereads_little_of_a_growing_dialogue() -> None:
-    """Forty turns at a full window: the share of text that is not a prefix of the prompt before."""
+def lifelike(turns: int, seed: int, longest: int) -> list[Line]:
+    """Short turns of yours, replies of a third to all of `longest` words; oldest first."""
+    chance, words = random.Random(seed), WORDS.split()
+    return [
+        Line(
+            n, n, n % 2 or None, "x", " ".join(chance.choices(words, k=chance.randint(longest // 3, longest)))
+        )
+        if n % 2
+        else Line(n, n, None, "Sam", " ".join(chance.choices(words, k=chance.randint(5, 40))))
+        for n in range(turns)
+    ]
+
+
+@pytest.mark.parametrize("longest", [40, 120, 200])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_cache_serves_most_of_a_lifelike_dialogue(seed: int, longest: int) -> None:
+    """Forty turns at a full 6K window: the share of text that is not a prefix of the prompt before, the
+    new turns included."""
     reread = total = 0
     before = ""
-    for turns in range(400, 480, 2):
-        made = prompt(turns, length=2)
+    lines = lifelike(800, seed, longest)
+    for turns in range(701, 781, 2):
+        scene = SoloScene(ADA, YOU, lines[:turns][::-1])
+        made = assemble(scene, COUNTER.for_model("llama-3"), Budgets().within(8192), layout="cache")
         text = "".join(message.content for message in made.messages)
         common = next((n for n, (a, b) in enumerate(zip(before, text, strict=False)) if a != b), len(before))
         if before:
