@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -15,7 +16,19 @@ from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
 from web.events import chat_events
-from web.models import BotOut, ChatIn, ChatOut, CountOut, HealthOut, IdOut, RunOut, SentOut, TurnIn, TurnOut
+from web.models import (
+    MAX_ID_DIGITS,
+    BotOut,
+    ChatIn,
+    ChatOut,
+    CountOut,
+    HealthOut,
+    IdOut,
+    RunOut,
+    SentOut,
+    TurnIn,
+    TurnOut,
+)
 
 M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[Request], Awaitable[Response]]
@@ -38,6 +51,15 @@ class Operation:
     headers: tuple[str, ...] = ()
 
 
+class IdConvertor(IntegerConvertor):
+    """An id in an address: no more digits than SQLite can hold."""
+
+    regex = f"[0-9]{{1,{MAX_ID_DIGITS}}}"
+
+
+register_url_convertor("id", IdConvertor())
+
+
 def engine_of(request: Request) -> Engine:
     engine: Engine = request.app.state.engine
     return engine
@@ -51,8 +73,12 @@ async def body(request: Request, model: type[M]) -> M:
     """
     try:
         read = json.loads(await request.body())
-    except (ValueError, UnicodeDecodeError) as error:
-        raise Invalid("The request is not valid JSON.", hint=f"Send JSON. {error}") from error
+    except ValueError as error:
+        raise Invalid(
+            "The request is not valid JSON.", hint="Send a JSON object.", detail=str(error)
+        ) from error
+    except RecursionError as error:
+        raise Invalid("The request is nested too deeply.", hint="Send a flat JSON object.") from error
     if not isinstance(read, dict):
         raise Invalid("The request must be a JSON object.", hint=f"It was a {type(read).__name__}.")
     return model.model_validate(read)
@@ -120,7 +146,7 @@ def number(request: Request, name: str) -> int | None:
     given = request.query_params.get(name)
     if given is None:
         return None
-    if not given.isdecimal() or len(given) > 18 or int(given) == 0:
+    if not given.isdecimal() or len(given) > MAX_ID_DIGITS or int(given) == 0:
         raise Invalid(f"{name}: {given[:40]!r} is no positive whole number.", hint=f"Correct {name}.")
     return int(given)
 
@@ -133,7 +159,7 @@ async def list_runs(request: Request) -> Response:
     state, stage = request.query_params.get("state"), request.query_params.get("stage")
     if state is not None and state not in STATES:
         raise Invalid(f"state: {state[:40]!r} is none.", hint=f"It is one of {', '.join(STATES)}.")
-    chat_id, limit = number(request, "chat"), number(request, "limit") or MAX_PAGE
+    chat_id, limit = number(request, "chat"), min(number(request, "limit") or MAX_PAGE, MAX_PAGE)
     found = await engine_of(request).store.read(
         lambda db: queries.runs(db, state=state, stage=stage, chat_id=chat_id, limit=limit)
     )
@@ -199,7 +225,12 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
     Operation(
-        "GET", "/api/runs", "Runs, newest first", list_runs, gives=list[RunOut], queries=("state", "stage")
+        "GET",
+        "/api/runs",
+        "Runs, newest first",
+        list_runs,
+        gives=list[RunOut],
+        queries=("state", "stage", "chat", "limit"),
     ),
     Operation("POST", "/api/runs/{run_id}/retry", "Try a run again", retry_run, gives=CountOut),
     Operation("POST", "/api/runs/{run_id}/discard", "Give a run up", discard_run, gives=CountOut),
@@ -211,5 +242,5 @@ OPERATIONS: Sequence[Operation] = (
 def routes() -> list[Route]:
     """Ids are whole numbers; anything else is an address that does not exist."""
     return [
-        Route(one.path.replace("_id}", "_id:int}"), one.handler, methods=[one.method]) for one in OPERATIONS
+        Route(one.path.replace("_id}", "_id:id}"), one.handler, methods=[one.method]) for one in OPERATIONS
     ]

@@ -4,16 +4,28 @@ from pydantic import SecretStr, ValidationError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from pipeline.engine import Engine
 from store.errors import FabulaError
 from web import api, pages
-from web.errors import on_fabula_error, on_http_error
+from web.errors import on_bug, on_fabula_error, on_http_error, on_leaving
 from web.openapi import openapi
 from web.security import Gate
 from web.templates import FOLDER
+
+
+class Assets(StaticFiles):
+    """Our scripts and styles; a browser asks each time whether they changed, so none outlives an update."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        answer = await super().get_response(path, scope)
+        answer.headers["cache-control"] = "no-cache"
+        return answer
 
 
 def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | None = None) -> Starlette:
@@ -22,7 +34,7 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
         *pages.routes(),
         *api.routes(),
         Route("/openapi.json", openapi),
-        Mount("/static", StaticFiles(directory=FOLDER / "static")),
+        Mount("/static", Assets(directory=FOLDER / "static")),
     ]
     app = Starlette(
         routes=routes,
@@ -31,6 +43,8 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
             FabulaError: on_fabula_error,
             ValidationError: on_fabula_error,
             HTTPException: on_http_error,
+            ClientDisconnect: on_leaving,
+            Exception: on_bug,
         },
     )
     app.state.engine = engine

@@ -18,6 +18,7 @@ from pipeline.feed import Feed, Item
 from store import views
 from store.errors import Invalid
 from web.connections import Connections, SideDoor, side_door
+from web.models import MAX_ID_DIGITS
 
 Message = MutableMapping[str, Any]
 HEADERS = [
@@ -36,7 +37,7 @@ async def chat_events(request: Request) -> Response:
 
 def _position(request: Request) -> int:
     given = request.headers.get("last-event-id") or request.query_params.get("after") or "0"
-    if not given.isdecimal() or len(given) > 18:
+    if not given.isdecimal() or len(given) > MAX_ID_DIGITS:
         raise Invalid(
             f"after: {given[:40]!r} is no log position.", hint="Give the id of the last event you have seen."
         )
@@ -58,6 +59,9 @@ class EventStream(Response):
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        if scope["method"] == "HEAD":  # it asks for the headers alone
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
         await send({"type": "http.response.body", "body": BEGINNING, "more_body": True})
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_until_gone, receive, nursery.cancel_scope)

@@ -6,6 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from store.events import Name, Text
 
+MAX_ID_DIGITS = 18
+"""Ids are SQLite integers; every number of so many digits fits into one."""
+MAX_ID = 10**MAX_ID_DIGITS - 1
+
 
 class _Out(BaseModel):
     model_config = ConfigDict(from_attributes=True)
@@ -24,7 +28,7 @@ class BotOut(_Out):
 
 class ChatIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    host_id: int = Field(description="The bot you play with")
+    host_id: int = Field(ge=1, le=MAX_ID, description="The bot you play with")
     title: str = Field(default="", max_length=200)
     you_name: Name = "You"
     you_persona: Text = ""

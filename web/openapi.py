@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from web.api import OPERATIONS, Operation
+from web.api import OPERATIONS, STATES, Operation
 from web.models import ErrorOut
 
 REFERENCE = "#/components/schemas/{model}"
@@ -44,7 +44,11 @@ def _operation(one: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _parameters(one: Operation) -> list[dict[str, Any]]:
     whole = {"type": "integer", "minimum": 1}
-    named = {"after": {"type": "integer", "minimum": 0}, "before": whole, "limit": whole}
+    named: dict[str, Any] = {
+        "after": {"type": "integer", "minimum": 0},
+        "state": {"type": "string", "enum": STATES},
+        **dict.fromkeys(("before", "limit", "chat"), whole),
+    }
     text = {"type": "string"}
     return [
         *(

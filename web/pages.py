@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import trio
 from pydantic import ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -9,15 +10,18 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from store import log, queries, views
-from store.errors import FabulaError
+from store.errors import FabulaError, NotFound
 from store.events import BotAuthored, BotEdited
 from store.views import Bot, Chat, Turn
 from web.api import engine_of, number
 from web.errors import invalid, told
+from web.models import MAX_ID_DIGITS
 from web.templates import page
 
 FIRST_PAGE = 60
 OLDER_PAGE = 100
+QUICK_CHARS = 50_000
+"""A page with more text than this is rendered in a thread: nobody else waits for it."""
 BOT_FIELDS = ("name", "description", "personality", "first_message", "post_history")
 
 
@@ -59,9 +63,15 @@ async def save_bot(request: Request) -> Response:
 
 
 def _bot_of(form: FormData) -> BotAuthored:
-    values = {field: str(form.get(field, "")).replace("\r\n", "\n") for field in BOT_FIELDS}
-    aliases = [alias.strip() for alias in str(form.get("aliases", "")).split(",")]
+    values = {field: _text(form, field) for field in BOT_FIELDS}
+    aliases = [alias.strip() for alias in _text(form, "aliases").split(",")]
     return BotAuthored.model_validate({**values, "aliases": [alias for alias in aliases if alias]})
+
+
+def _text(form: FormData, field: str) -> str:
+    """What was typed, with plain line ends; a file in a text's place counts as nothing."""
+    value = form.get(field, "")
+    return value.replace("\r\n", "\n") if isinstance(value, str) else ""
 
 
 async def archive_bot(request: Request) -> Response:
@@ -71,14 +81,32 @@ async def archive_bot(request: Request) -> Response:
 
 async def start_chat(request: Request) -> Response:
     form = await request.form()
-    host = str(form.get("host_id", ""))
+    host = _text(form, "host_id")
     chat_id = await engine_of(request).play.start_chat(
-        int(host) if host.isdecimal() else 0,
-        title=str(form.get("title", "")),
-        you_name=str(form.get("you_name", "")).strip() or "You",
-        you_persona=str(form.get("you_persona", "")),
+        int(host) if host.isdecimal() and len(host) <= MAX_ID_DIGITS else 0,
+        title=_text(form, "title"),
+        you_name=_text(form, "you_name").strip() or "You",
+        you_persona=_text(form, "you_persona"),
     )
     return RedirectResponse(f"/chats/{chat_id}", status_code=303)
+
+
+async def rename_chat(request: Request) -> Response:
+    chat_id = request.path_params["chat_id"]
+    await engine_of(request).play.rename_chat(chat_id, _text(await request.form(), "title"))
+    return RedirectResponse(f"/chats/{chat_id}", status_code=303)
+
+
+async def archive_chat(request: Request) -> Response:
+    await engine_of(request).play.archive_chat(request.path_params["chat_id"])
+    return RedirectResponse("/", status_code=303)
+
+
+async def send_turn(request: Request) -> Response:
+    """The composer's form as a browser without scripts sends it."""
+    chat_id = request.path_params["chat_id"]
+    await engine_of(request).play.send_turn(chat_id, _text(await request.form(), "text"))
+    return RedirectResponse(f"/chats/{chat_id}#composer", status_code=303)
 
 
 async def chat(request: Request) -> Response:
@@ -89,7 +117,7 @@ async def chat(request: Request) -> Response:
     turns = views.turns_before(db, shown.id, None, FIRST_PAGE)
     host = views.bot(db, shown.host_id)
     values = {"chat": shown, "host": host, "turns": turns, "position": position, "names": _names(shown, host)}
-    return page(request, "chat.html", values | {"older": _older(turns)})
+    return await _told_page(request, "chat.html", values | {"older": _older(turns)})
 
 
 async def older_turns(request: Request) -> Response:
@@ -98,15 +126,25 @@ async def older_turns(request: Request) -> Response:
     turns = views.turns_before(db, shown.id, number(request, "before"), OLDER_PAGE)
     host = views.bot(db, shown.host_id)
     values = {"chat": shown, "turns": turns, "older": _older(turns, OLDER_PAGE), "names": _names(shown, host)}
-    return page(request, "turns.html", values)
+    return await _told_page(request, "turns.html", values)
 
 
 async def one_turn(request: Request) -> Response:
     db = engine_of(request).store.hot
+    shown = views.chat(db, request.path_params["chat_id"])
     turn = views.turn(db, request.path_params["turn_id"])
-    shown = views.chat(db, turn.chat_id)
+    if turn.chat_id != shown.id:
+        raise NotFound(f"There is no turn {turn.id} in this chat.")
     names = _names(shown, views.bot(db, shown.host_id))
-    return page(request, "turns.html", {"chat": shown, "turns": [turn], "older": None, "names": names})
+    values = {"chat": shown, "turns": [turn], "older": None, "names": names}
+    return await _told_page(request, "turns.html", values)
+
+
+async def _told_page(request: Request, name: str, values: dict[str, Any]) -> Response:
+    """A page with turns on it."""
+    if sum(len(turn.text) for turn in values["turns"]) <= QUICK_CHARS:
+        return page(request, name, values)
+    return await trio.to_thread.run_sync(page, request, name, values)
 
 
 def _older(turns: list[Turn], size: int = FIRST_PAGE) -> int | None:
@@ -124,11 +162,14 @@ def routes() -> list[Route]:
         Route("/bots", bots),
         Route("/bots", save_bot, methods=["POST"]),
         Route("/bots/new", bot_form),
-        Route("/bots/{bot_id:int}", bot_form),
-        Route("/bots/{bot_id:int}", save_bot, methods=["POST"]),
-        Route("/bots/{bot_id:int}/archive", archive_bot, methods=["POST"]),
+        Route("/bots/{bot_id:id}", bot_form),
+        Route("/bots/{bot_id:id}", save_bot, methods=["POST"]),
+        Route("/bots/{bot_id:id}/archive", archive_bot, methods=["POST"]),
         Route("/chats", start_chat, methods=["POST"]),
-        Route("/chats/{chat_id:int}", chat),
-        Route("/chats/{chat_id:int}/turns", older_turns),
-        Route("/chats/{chat_id:int}/turns/{turn_id:int}", one_turn),
+        Route("/chats/{chat_id:id}", chat),
+        Route("/chats/{chat_id:id}/rename", rename_chat, methods=["POST"]),
+        Route("/chats/{chat_id:id}/archive", archive_chat, methods=["POST"]),
+        Route("/chats/{chat_id:id}/turns", older_turns),
+        Route("/chats/{chat_id:id}/turns", send_turn, methods=["POST"]),
+        Route("/chats/{chat_id:id}/turns/{turn_id:id}", one_turn),
     ]

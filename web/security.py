@@ -7,11 +7,13 @@ rebinding), writes must come from our own pages, and nothing is loaded or framed
 import hmac
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from html import escape
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from pydantic import SecretStr
+from starlette.exceptions import HTTPException
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -22,6 +24,8 @@ MAX_BODY_BYTES = 2 * 1024 * 1024
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 COOKIE = "fabula_token"
+STATIC = "/static/"
+TOO_LARGE = f"The request is larger than {MAX_BODY_BYTES // 1024 // 1024} MB."
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
@@ -34,12 +38,20 @@ HEADERS = {
 }
 
 
+class Refusal(NamedTuple):
+    """Why a request does not get in, and what to do."""
+
+    status: int
+    what: str
+    do: str
+
+
 class Gate:
     """ASGI middleware that lets a request through, or answers why not."""
 
     def __init__(self, app: App, *, host: str, token: SecretStr | None) -> None:
         self._app = app
-        self._hosts = LOOPBACK_HOSTS | {host, f"[{host}]"}
+        self._hosts = LOOPBACK_HOSTS | {host.lower(), f"[{host.lower()}]"}
         self._open_host = host in ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
         self._token = token
 
@@ -50,40 +62,66 @@ class Gate:
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            await _answer(send, *refusal)
+            await _answer(send, refusal, as_page=_wants_page(scope, headers))
+        elif self._cookie(scope) is not None and scope["method"] == "GET" and _wants_page(scope, headers):
+            await _go_on(_with_headers(send, self._cookie(scope)), _without_token(scope))
         else:
             await self._app(scope, _limited(receive), _with_headers(send, self._cookie(scope)))
 
-    def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str, str] | None:
-        host = headers.get("host", "")
+    def _refusal(self, scope: Scope, headers: dict[str, str]) -> Refusal | None:
+        host = headers.get("host", "").lower()
         if not self._open_host and _hostname(host) not in self._hosts:
-            return 421, f"This address ({host[:100]}) is not Fabula's.", "Open it as http://127.0.0.1."
+            return Refusal(
+                421, f"This address ({host[:100]}) is not Fabula's.", "Open it as http://127.0.0.1."
+            )
         if scope["method"] not in SAFE_METHODS and not _from_own_page(headers, host):
-            return 403, "This request came from another web page.", "Use Fabula's own page."
+            return Refusal(403, "This request came from another web page.", "Use Fabula's own page.")
         if int(headers.get("content-length") or 0) > MAX_BODY_BYTES:
-            return 413, f"The request is larger than {MAX_BODY_BYTES} bytes.", "Send less at once."
+            return Refusal(413, TOO_LARGE, "Send less at once.")
         if self._token is not None and not self._knows_token(scope, headers):
-            return 401, "This Fabula asks for a token.", "Open it once with ?token=… in the address."
+            do = "Open it once with ?token=… in the address, or send the token as Authorization: Bearer."
+            return Refusal(401, "This Fabula asks for a token.", do)
         return None
 
     def _knows_token(self, scope: Scope, headers: dict[str, str]) -> bool:
-        token = self._token.get_secret_value() if self._token is not None else ""
+        if scope["path"].startswith(STATIC):
+            return True  # everyone's: the page that asks for the token wears the same clothes
         given = [
-            headers.get("authorization", "").removeprefix("Bearer "),
+            headers.get("authorization", "").removeprefix("Bearer ").strip(),
             _cookie(headers.get("cookie", "")),
             *_queried(scope),
         ]
-        return any(hmac.compare_digest(one.encode(), token.encode()) for one in given)
+        return any(self._is_token(one) for one in given)
+
+    def _is_token(self, given: str) -> bool:
+        token = self._token.get_secret_value() if self._token is not None else ""
+        return hmac.compare_digest(given.encode("utf-8", "replace"), token.encode())
 
     def _cookie(self, scope: Scope) -> str | None:
         """A token in the address becomes a cookie, so that it is needed once."""
-        if self._token is None or not _queried(scope):
+        if self._token is None or not any(self._is_token(one) for one in _queried(scope)):
             return None
-        return f"{COOKIE}={self._token.get_secret_value()}; HttpOnly; SameSite=Strict; Path=/"
+        value = quote(self._token.get_secret_value(), safe="")
+        return f"{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/"
+
+
+def _query(scope: Scope) -> list[tuple[str, str]]:
+    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
 def _queried(scope: Scope) -> list[str]:
-    return parse_qs(scope["query_string"].decode("latin-1")).get("token", [])
+    return [value for name, value in _query(scope) if name == "token"]
+
+
+def _without_token(scope: Scope) -> str:
+    """The same address without the token, which should not stay in a history or a screenshot."""
+    rest = urlencode([(name, value) for name, value in _query(scope) if name != "token"])
+    path = "/" + quote(scope["path"].lstrip("/\\"))  # never //elsewhere
+    return f"{path}?{rest}" if rest else path
+
+
+def _wants_page(scope: Scope, headers: dict[str, str]) -> bool:
+    return "html" in headers.get("accept", "") and not scope["path"].startswith("/api/")
 
 
 def _cookie(header: str) -> str:
@@ -91,7 +129,7 @@ def _cookie(header: str) -> str:
         found = SimpleCookie(header).get(COOKIE)
     except CookieError:
         return ""
-    return found.value if found is not None else ""
+    return unquote(found.value) if found is not None else ""
 
 
 def _hostname(host: str) -> str:
@@ -108,7 +146,7 @@ def _from_own_page(headers: dict[str, str], host: str) -> bool:
 
 
 def _limited(receive: Receive) -> Receive:
-    """Count a body that announced no length."""
+    """Count a body that announced no length; reading it raises once there is too much."""
     size = 0
 
     async def counted() -> MutableMapping[str, Any]:
@@ -116,7 +154,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > MAX_BODY_BYTES:
-            return {"type": "http.disconnect"}
+            raise HTTPException(413, TOO_LARGE)
         return message
 
     return counted
@@ -135,10 +173,31 @@ def _with_headers(send: Send, cookie: str | None) -> Send:
     return sent
 
 
-async def _answer(send: Send, status: int, what: str, do: str) -> None:
-    body = json.dumps(
-        {"error": {"what": what, "means": "Nothing was changed.", "do": do, "detail": ""}}
-    ).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await _with_headers(send, None)({"type": "http.response.start", "status": status, "headers": headers})
+async def _answer(send: Send, refusal: Refusal, *, as_page: bool) -> None:
+    """Refuse. Nothing of the application is involved: who is refused here does not get that far."""
+    kind, body = _page(refusal) if as_page else _json(refusal)
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    start = {"type": "http.response.start", "status": refusal.status, "headers": headers}
+    await _with_headers(send, None)(start)
     await send({"type": "http.response.body", "body": body})
+
+
+async def _go_on(send: Send, address: str) -> None:
+    headers = [(b"location", address.encode("ascii")), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _json(refusal: Refusal) -> tuple[bytes, bytes]:
+    told = {"what": refusal.what, "means": "Nothing was changed.", "do": refusal.do, "detail": ""}
+    return b"application/json", json.dumps({"error": told}).encode()
+
+
+def _page(refusal: Refusal) -> tuple[bytes, bytes]:
+    page = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Fabula</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="stylesheet" href="{STATIC}fabula.css"><main><section class="card error">'
+        f"<h1>{escape(refusal.what)}</h1><p>{escape(refusal.do)}</p></section></main></html>"
+    )
+    return b"text/html; charset=utf-8", page.encode()

@@ -39,14 +39,16 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_READER_MS)
     try:
         listener.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listener.close()
         raise _not_bound(host, port, error) from error
     listener.listen(BACKLOG)
     return listener
 
 
-def _not_bound(host: str, port: int, error: OSError) -> Refused:
+def _not_bound(host: str, port: int, error: OSError | OverflowError) -> Refused:
+    if isinstance(error, OverflowError):
+        return Refused(f"{port} is no port.", hint="Give a --port from 1 to 65535, or 0 for any free one.")
     if error.errno == errno.EADDRINUSE:
         return Refused(
             f"Port {port} on {host} is in use.",

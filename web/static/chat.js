@@ -29,17 +29,18 @@
   };
 
   // ---- light rendering of a text that is still being written; the server's rendering replaces it
-  const PIECE = /(\(\([\s\S]*?(?:\)\)|$)|\*[^*\n]+(?:\*|$))/;
+  const PIECE = /(\(\([\s\S]*?(?:\)\)|$)|\*\*[^*\n]+(?:\*\*|\*?$)|\*[^*\n]+(?:\*|$))/;
   const render = (element, text) => {
     const paragraphs = text.split(/\n{2,}/).map((words) => {
       const p = document.createElement("p");
       words.split(PIECE).forEach((part) => {
         if (!part) return;
         const ooc = part.startsWith("((");
-        const action = !ooc && part.startsWith("*") && part.length > 1;
-        const holder = ooc || action ? document.createElement(ooc ? "span" : "em") : p;
+        const mark = ooc ? "" : /^\*{0,2}(?=[^*])/.exec(part)?.[0] || "";
+        const tag = ooc ? "span" : ["", "em", "strong"][mark.length];
+        const holder = tag ? document.createElement(tag) : p;
         if (ooc) holder.className = "ooc";
-        const inner = action ? part.slice(1).replace(/\*$/, "") : part;
+        const inner = mark ? part.slice(mark.length).replace(/\*+$/, "") : part;
         inner.split("\n").forEach((line, number) => {
           if (number) holder.append(document.createElement("br"));
           holder.append(line);
@@ -54,6 +55,7 @@
   const points = (text) => [...text].length; // offsets count characters as the server does, not UTF-16 units
   const bubble = (told) => {
     let known = texts.get(told.run_id);
+    if (known) known.stale = false;
     if (!known) {
       const article = document.createElement("article");
       article.className = "turn bot writing";
@@ -99,6 +101,8 @@
     const known = texts.get(runId);
     if (known) { painting.delete(known); known.element.remove(); texts.delete(runId); }
   };
+  // after a reconnect the server tells at once what is still being written; what it does not tell is over
+  const dropStale = () => texts.forEach((known, runId) => { if (known.stale) dropBubble(runId); });
 
   // ---- turns, each once, in dialogue order
   const before = (a, b) => Number(a.dataset.anchor) - Number(b.dataset.anchor) || Number(a.dataset.id) - Number(b.dataset.id);
@@ -114,7 +118,7 @@
       try {
         const answer = await fetch(`/chats/${chat}/turns/${id}`, { headers: { accept: "text/html" } });
         if (answer.ok) return await answer.text();
-        if (answer.status === 404) return null;
+        if (answer.status < 500) return null;
       } catch { /* the server is away; the stream reconnects and so do we */ }
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
@@ -129,6 +133,11 @@
       keepBottom(() => { if (event.run_id) dropBubble(event.run_id); place(fresh); });
       if (event.kind === "turn.assistant") said.textContent = `${root.dataset.hostName}: ${event.payload.text}`;
     });
+  };
+
+  const onRenamed = (title) => {
+    document.getElementById("title").textContent = title;
+    document.title = `${title} · Fabula`;
   };
 
   // ---- runs a person waits for
@@ -180,8 +189,10 @@
   };
   const onRun = (told) => {
     const old = document.getElementById(`trouble-${told.run_id}`);
-    if (["done", "cancelled"].includes(told.state)) runs.delete(told.run_id); else runs.set(told.run_id, told);
-    if (told.state === "cancelled") dropBubble(told.run_id);
+    if (["done", "cancelled"].includes(told.state)) {
+      runs.delete(told.run_id);
+      inserting = inserting.then(() => keepBottom(() => dropBubble(told.run_id))); // its turn, if any, comes first
+    } else runs.set(told.run_id, told);
     if (["backoff", "dead"].includes(told.state)) {
       const card = troubleCard(told);
       keepBottom(() => (old ? old.replaceWith(card) : trouble.append(card)));
@@ -201,12 +212,21 @@
   const connect = () => {
     stream = new EventSource(`/api/chats/${chat}/events?after=${position}`);
     const on = (name, act) => stream.addEventListener(name, (message) => act(JSON.parse(message.data)));
-    stream.addEventListener("open", () => { retryIn = 250; root.dataset.live = "yes"; runs.clear(); trouble.replaceChildren(); busy(); });
+    stream.addEventListener("open", () => {
+      retryIn = 250;
+      root.dataset.live = "yes";
+      runs.clear();
+      trouble.replaceChildren();
+      texts.forEach((known) => { known.stale = true; });
+      setTimeout(dropStale, 1500);
+      busy();
+    });
     KINDS.forEach((kind) => stream.addEventListener(kind, (message) => {
       const event = JSON.parse(message.data);
       if (event.id <= position) return;
       position = event.id;
       if (kind.startsWith("turn.")) onTurn(event);
+      if (kind === "chat.renamed") onRenamed(event.payload.title);
     }));
     on("token", onToken);
     on("partial", onPartial);
@@ -223,7 +243,12 @@
   // ---- the composer
   const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   let key = newKey();
+  let tried = null;   // the text the key was used for: the same text again is the same turn, another is not
   let sending = false;
+  const keep = (text) => {
+    try { if (text) localStorage.setItem(draftKey, text); else localStorage.removeItem(draftKey); } catch { /* no storage: no draft */ }
+  };
+  const kept = () => { try { return localStorage.getItem(draftKey) || ""; } catch { return ""; } };
   const failed = (error) => {
     document.getElementById("trouble-send")?.remove();
     const card = troubleCard({ run_id: "send", state: "failed", error });
@@ -234,6 +259,8 @@
     const text = box.value;
     if (sending || !text.trim()) return;
     sending = sendButton.disabled = true;
+    if (tried !== null && tried !== text) key = newKey();
+    tried = text;
     try {
       const answer = await fetch(`/api/chats/${chat}/turns`, {
         method: "POST",
@@ -243,12 +270,13 @@
       if (!answer.ok) throw (await answer.json()).error;
       document.getElementById("trouble-send")?.remove();
       key = newKey();
+      tried = null;
       if (box.value === text) box.value = "";
-      localStorage.removeItem(draftKey);
+      keep(box.value);
       grow();
       scrollTo(0, document.documentElement.scrollHeight);
     } catch (error) {
-      failed(error.what ? error : {
+      failed(error?.what ? error : {
         what: "Your turn could not be sent.", means: "It is still in the box, and nothing was lost.",
         do: "Check that Fabula is running, then send it again.", detail: String(error),
       });
@@ -260,15 +288,23 @@
   const stop = () => post(`/api/chats/${chat}/stop`);
   composer.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
   box.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); submit(); }
+    const composing = event.isComposing || event.keyCode === 229; // 229: Safari ends a composition before its Enter
+    if (event.key === "Enter" && !event.shiftKey && !composing) { event.preventDefault(); submit(); }
   });
-  box.addEventListener("input", () => { grow(); if (box.value) localStorage.setItem(draftKey, box.value); else localStorage.removeItem(draftKey); });
+  box.addEventListener("input", () => { grow(); keep(box.value); });
   stopButton.addEventListener("click", stop);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !event.isComposing && !stopButton.hidden) stop();
   });
 
-  box.value = localStorage.getItem(draftKey) || "";
+  // ---- older turns come in above: the reader stays where they are (Safari does not see to that by itself)
+  let heightBefore = 0;
+  if (!CSS.supports("overflow-anchor", "auto")) {
+    turns.addEventListener("htmx:beforeSwap", () => { heightBefore = document.documentElement.scrollHeight; });
+    turns.addEventListener("htmx:afterSettle", () => scrollBy(0, document.documentElement.scrollHeight - heightBefore));
+  }
+
+  if (!box.value) box.value = kept();
   grow();
   scrollTo(0, document.documentElement.scrollHeight);
   connect();
