@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from store.errors import Conflict, DiskFull, FabulaError, Invalid, NotFound, Refused, StoreFailed
 from web.models import MAX_ID_DIGITS, ErrorOut, ErrorText
@@ -69,8 +70,19 @@ async def on_http_error(request: Request, error: Exception) -> Response:
         what=what, means="Nothing was changed.", do=do, detail=f"{request.method} {request.url.path[:200]}"
     )
     answer = await _answer(request, error.status_code, text)
-    answer.headers.update(error.headers or {})
+    if error.status_code == 405:
+        answer.headers["allow"] = _allowed(request)
     return answer
+
+
+def _allowed(request: Request) -> str:
+    """Every method this address knows; Starlette names only those of the first route that fits."""
+    fitting = [
+        route.methods or set()
+        for route in request.app.routes
+        if isinstance(route, Route) and route.path_regex.match(request.url.path)
+    ]
+    return ", ".join(sorted(set().union(*fitting)))
 
 
 def _refusal(request: Request, error: HTTPException) -> tuple[str, str]:
@@ -83,9 +95,10 @@ def _refusal(request: Request, error: HTTPException) -> tuple[str, str]:
     if error.status_code == 404:
         return "There is nothing at this address.", _WHERE_TO_LOOK
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("allow", "another method")
-        return f"{request.method} is not possible at this address.", f"Use {allowed}."
+        return f"{request.method} is not possible at this address.", f"Use {_allowed(request)}."
     phrase = HTTPStatus(error.status_code).phrase
+    if error.status_code == 413:
+        return error.detail, "Send less at once."
     return error.detail or phrase, _WHERE_TO_LOOK if error.detail in (
         "",
         phrase,

@@ -4,7 +4,6 @@ from typing import Any
 
 import trio
 from pydantic import ValidationError
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -47,7 +46,7 @@ async def bot_form(request: Request) -> Response:
 async def save_bot(request: Request) -> Response:
     """Create or edit; a wrong field comes back with everything that was typed."""
     bot_id = request.path_params.get("bot_id")
-    form = await request.form()
+    form = await _typed(request)
     play = engine_of(request).play
     try:
         written = _bot_of(form)
@@ -57,21 +56,22 @@ async def save_bot(request: Request) -> Response:
             await play.edit_bot(BotEdited(bot_id=bot_id, **written.model_dump()))
     except (ValidationError, FabulaError) as error:
         problem = told(invalid(error) if isinstance(error, ValidationError) else error)
-        shown = {"bot_id": bot_id, "values": dict(form), "error": problem}
+        shown = {"bot_id": bot_id, "values": form, "error": problem}
         return page(request, "bot.html", shown, status=422)
     return RedirectResponse("/bots", status_code=303)
 
 
-def _bot_of(form: FormData) -> BotAuthored:
-    values = {field: _text(form, field) for field in BOT_FIELDS}
-    aliases = [alias.strip() for alias in _text(form, "aliases").split(",")]
+def _bot_of(form: dict[str, str]) -> BotAuthored:
+    values = {field: form.get(field, "") for field in BOT_FIELDS}
+    aliases = [alias.strip() for alias in form.get("aliases", "").split(",")]
     return BotAuthored.model_validate({**values, "aliases": [alias for alias in aliases if alias]})
 
 
-def _text(form: FormData, field: str) -> str:
-    """What was typed, with plain line ends; a file in a text's place counts as nothing."""
-    value = form.get(field, "")
-    return value.replace("\r\n", "\n") if isinstance(value, str) else ""
+async def _typed(request: Request) -> dict[str, str]:
+    """A form's texts, with plain line ends; a file in a text's place counts as nothing."""
+    async with request.form() as form:
+        texts = [(name, value) for name, value in form.items() if isinstance(value, str)]
+    return {name: text.replace("\r\n", "\n") for name, text in texts}
 
 
 async def archive_bot(request: Request) -> Response:
@@ -80,20 +80,20 @@ async def archive_bot(request: Request) -> Response:
 
 
 async def start_chat(request: Request) -> Response:
-    form = await request.form()
-    host = _text(form, "host_id")
+    form = await _typed(request)
+    host = form.get("host_id", "")
     chat_id = await engine_of(request).play.start_chat(
         int(host) if host.isdecimal() and len(host) <= MAX_ID_DIGITS else 0,
-        title=_text(form, "title"),
-        you_name=_text(form, "you_name").strip() or "You",
-        you_persona=_text(form, "you_persona"),
+        title=form.get("title", ""),
+        you_name=form.get("you_name", "").strip() or "You",
+        you_persona=form.get("you_persona", ""),
     )
     return RedirectResponse(f"/chats/{chat_id}", status_code=303)
 
 
 async def rename_chat(request: Request) -> Response:
     chat_id = request.path_params["chat_id"]
-    await engine_of(request).play.rename_chat(chat_id, _text(await request.form(), "title"))
+    await engine_of(request).play.rename_chat(chat_id, (await _typed(request)).get("title", ""))
     return RedirectResponse(f"/chats/{chat_id}", status_code=303)
 
 
@@ -105,7 +105,7 @@ async def archive_chat(request: Request) -> Response:
 async def send_turn(request: Request) -> Response:
     """The composer's form as a browser without scripts sends it."""
     chat_id = request.path_params["chat_id"]
-    await engine_of(request).play.send_turn(chat_id, _text(await request.form(), "text"))
+    await engine_of(request).play.send_turn(chat_id, (await _typed(request)).get("text", ""))
     return RedirectResponse(f"/chats/{chat_id}#composer", status_code=303)
 
 

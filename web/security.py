@@ -12,6 +12,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+import trio
 from pydantic import SecretStr
 from starlette.exceptions import HTTPException
 
@@ -21,6 +22,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
+MAX_DRAINED_BYTES = 32 * 1024 * 1024
+DRAIN_S = 2.0
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 COOKIE = "fabula_token"
@@ -62,7 +65,7 @@ class Gate:
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
         refusal = self._refusal(scope, headers)
         if refusal is not None:
-            await _answer(send, refusal, as_page=_wants_page(scope, headers))
+            await _answer(send, receive, refusal, as_page=_wants_page(scope, headers))
         elif self._cookie(scope) is not None and scope["method"] == "GET" and _wants_page(scope, headers):
             await _go_on(_with_headers(send, self._cookie(scope)), _without_token(scope))
         else:
@@ -154,10 +157,24 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         size += len(message.get("body", b""))
         if size > MAX_BODY_BYTES:
+            if message.get("more_body"):
+                await _drain(receive)
             raise HTTPException(413, TOO_LARGE)
         return message
 
     return counted
+
+
+async def _drain(receive: Receive) -> None:
+    """Read what is still being sent and forget it: whoever is cut off in the middle of sending never sees the
+    answer. There is an end to this patience, in bytes and in time."""
+    size = 0
+    with trio.move_on_after(DRAIN_S):
+        while size <= MAX_DRAINED_BYTES:
+            message = await receive()
+            size += len(message.get("body", b""))
+            if not message.get("more_body"):
+                return
 
 
 def _with_headers(send: Send, cookie: str | None) -> Send:
@@ -173,13 +190,16 @@ def _with_headers(send: Send, cookie: str | None) -> Send:
     return sent
 
 
-async def _answer(send: Send, refusal: Refusal, *, as_page: bool) -> None:
+async def _answer(send: Send, receive: Receive, refusal: Refusal, *, as_page: bool) -> None:
     """Refuse. Nothing of the application is involved: who is refused here does not get that far."""
     kind, body = _page(refusal) if as_page else _json(refusal)
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     start = {"type": "http.response.start", "status": refusal.status, "headers": headers}
     await _with_headers(send, None)(start)
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    if refusal.what == TOO_LARGE:
+        await _drain(receive)
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _go_on(send: Send, address: str) -> None:

@@ -24,6 +24,8 @@ class Site:
     fake: FakeEndpoint
     program: Program
     address: str
+    shutdown: trio.Event
+    served: trio.Event
 
     async def chat(self, first_message: str = "") -> int:
         bot = await self.client.post("/api/bots", json={"name": "Ada", "first_message": first_message})
@@ -47,10 +49,16 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
         async with open_program(data_paths(tmp_path, {}), environ={}) as program:
             listener = listening_socket("127.0.0.1", 0)
             address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            shutdown = trio.Event()
+            shutdown, served = trio.Event(), trio.Event()
+
+            async def until_served(task_status: trio.TaskStatus[None]) -> None:
+                app = create_app(program.engine)
+                await serve(app, listener, shutdown.wait, task_status=task_status)
+                served.set()
+
             async with trio.open_nursery() as nursery, httpx.AsyncClient(base_url=address) as client:
-                await nursery.start(serve, create_app(program.engine), listener, shutdown.wait)
+                await nursery.start(until_served)
                 await program.engine.endpoints.narrator()
-                yield Site(client, fake, program, address)
+                yield Site(client, fake, program, address, shutdown, served)
                 program.engine.feed.close()
                 shutdown.set()

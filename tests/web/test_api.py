@@ -202,6 +202,10 @@ class Events:
                 if fields.get("event") == kind:
                     return dict(json.loads(fields["data"]))
 
+    async def rest(self) -> bytes:
+        """All that still comes until the server hangs up."""
+        return self._read + b"".join([part async for part in self._stream])
+
     async def _event(self) -> dict[str, str]:
         while b"\n\n" not in self._read:
             self._read += await self._stream.receive_some()
@@ -274,3 +278,17 @@ async def test_an_unread_stream_holds_up_nobody(site: Site) -> None:
         for number in range(3):
             await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": f"turn {number}"})
         assert len(await site.turns(chat_id, 6)) == 6
+
+
+async def test_open_streams_end_with_the_server(site: Site) -> None:
+    """A shutdown is prompt however many tabs are open, and each stream ends as a whole response."""
+    chat_id = await site.chat()
+    async with Events(site, chat_id) as first, Events(site, chat_id) as second:
+        await first.until("chat.started")
+        await second.until("chat.started")
+        site.program.engine.feed.close()
+        site.shutdown.set()
+        with trio.fail_after(2):
+            for events in (first, second):
+                assert (await events.rest()).endswith(b"0\r\n\r\n")
+            await site.served.wait()

@@ -19,7 +19,7 @@ async def test_a_foreign_host_is_refused(site: Site, host: str) -> None:
     assert answer.status_code in (400, 421)
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8321", "[::1]:8321"])
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8321", "[::1]:8321"])
 async def test_our_own_names_are_let_in(site: Site, host: str) -> None:
     assert (await site.client.get("/api/bots", headers={"host": host})).status_code == 200
 
@@ -89,6 +89,23 @@ async def test_an_open_address_asks_for_the_token(site: Site) -> None:
         visit = await client.get("/api/bots?token=open sesame")
         assert visit.status_code == 200
         assert "HttpOnly" in visit.headers["set-cookie"]
+
+
+async def test_a_visit_with_the_token_leaves_it_in_a_cookie_and_out_of_the_address(site: Site) -> None:
+    app = create_app(site.program.engine, host="0.0.0.0", token=SecretStr('s;p "a\u00e9'))
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://10.0.0.5") as client:
+        refused = await client.get("/bots", headers={"accept": "text/html"})
+        assert (refused.status_code, "asks for a token" in refused.text) == (401, True)
+        assert (await client.get("/static/fabula.css")).status_code == 200
+        visit = {"token": 's;p "a\u00e9', "x": "1"}
+        moved = await client.get(
+            "http://10.0.0.5//evil.example", params=visit, headers={"accept": "text/html"}
+        )
+        assert (moved.status_code, moved.headers["location"]) == (303, "/evil.example?x=1")
+        wrong = await client.get("/bots", params={"token": "wrong"}, headers={"accept": "text/html"})
+        assert "set-cookie" not in wrong.headers
+        assert (await client.get("/bots", headers={"accept": "text/html"})).status_code == 200
 
 
 @given(st.text(st.sampled_from("<>()[]*_`!\"'&;:/=- \nax\ue000\ue0010"), max_size=80))
