@@ -18,6 +18,7 @@ from pipeline.feed import Feed
 from pipeline.inference.types import Request
 from pipeline.tokens import TokenCounter
 from store import views
+from store.events import Payload
 from store.ledger import Claim
 from store.store import Store
 from store.txn import Txn
@@ -46,6 +47,8 @@ class Context:
     """To be called when all that is left is waiting for an endpoint: bookkeeping may go on meanwhile."""
     stop_reason: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
+    beside: list[Payload] = field(default_factory=list)
+    """Events about the run itself, such as a decision that was defaulted; committed after what it yields."""
     request: Request | None = None
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _stoppable: trio.CancelScope = field(default_factory=trio.CancelScope)

@@ -29,7 +29,12 @@ class Endpoints:
     budgets: Budgets = field(default_factory=Budgets)
     notice: Notice | None = None
     failure: FabulaError | None = None
+    fallback: Endpoint | None = None
+    """Who is asked once more when a decision is refused."""
+    deciding: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
+    """One decision at a time: those that wait their turn do not spend their ten seconds waiting."""
     _narrator: Endpoint | None = None
+    _classifier: Endpoint | None = None
     _capabilities: Capabilities | None = None
     _settled: trio.Event = field(default_factory=trio.Event)
 
@@ -52,6 +57,12 @@ class Endpoints:
         """The endpoint cannot be had; runs that wait for it fail with this."""
         self.failure = failure
         self._settled.set()
+
+    async def classifier(self) -> Endpoint:
+        """Who answers structured decisions: the narrator, unless another is set up for it."""
+        if self._classifier is not None:
+            return self._classifier
+        return (await self.narrator())[0]
 
     async def narrator(self) -> tuple[Endpoint, Capabilities]:
         """The narrating endpoint, as soon as it is ready.

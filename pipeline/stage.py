@@ -37,7 +37,8 @@ BOOKKEEPING = 0
 
 @dataclass(frozen=True)
 class Stage:
-    """A declared stage. `timeout_s` bounds one attempt; `durable` outcomes survive a power cut."""
+    """A declared stage. `timeout_s` bounds one attempt; `durable` outcomes survive a power cut; a run starts
+    only when the stages in `awaits` have settled every event of its chat up to its own."""
 
     name: str
     on: tuple[type[Payload], ...]
@@ -47,13 +48,14 @@ class Stage:
     retry: Retry
     timeout_s: float | None
     durable: bool
+    awaits: tuple[str, ...] = ()
 
     def __call__(self, event: Event[Any], ctx: "Context") -> Emits:
         return self.actor(event, ctx)
 
     @property
     def route(self) -> Route:
-        return Route(self.name, self.lane.value, self.priority)
+        return Route(self.name, self.lane.value, self.priority, self.awaits)
 
 
 def stage(
@@ -65,12 +67,13 @@ def stage(
     retry: Retry | None = None,
     timeout_s: float | None = 30.0,
     durable: bool = False,
+    awaits: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Event[Any], "Context"], Emits]], Stage]:
     """Declare the stage an async generator serves. Bookkeeping is retried for about a day, then dead."""
 
     def declare(actor: Callable[[Event[Any], "Context"], Emits]) -> Stage:
         patience = retry or Retry(attempts=12, base_s=2.0, cap_s=4 * 3600.0)
-        return Stage(name, on, actor, lane, priority, patience, timeout_s, durable)
+        return Stage(name, on, actor, lane, priority, patience, timeout_s, durable, awaits)
 
     return declare
 

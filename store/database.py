@@ -16,6 +16,7 @@ from playhouse.migrations import Runner
 
 from store.errors import DataFromNewerVersion, DiskFull, StoreFailed
 from store.locks import held_lock
+from store.rebuild import rebuild
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MS = 10_000
@@ -64,7 +65,12 @@ def _migrate(runner: Runner, path: Path) -> None:
             f"The database {path} was written by a newer Fabula (it has the migration {unknown[-1]!r}).",
             hint="Start that newer version, or point --data at another folder.",
         )
+    applied = {m.name for m in runner.status() if m.applied}
     runner.up()
+    if applied:
+        connection = runner.database.connection()
+        with connection:
+            rebuild(connection)  # newer tables hold more of what the log has told all along
 
 
 def _writable_folder(folder: Path) -> None:

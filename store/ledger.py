@@ -6,6 +6,7 @@ piece of SQL inside the caller's transaction. A claim carries a token that grows
 comes back with an older one is fenced off and changes nothing.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,6 +19,13 @@ MAX_CRASHES = 10
 """A run whose process died this often is dead: something about it kills us. A killed process blames every run
 it held, the innocent too, so judgement is slow."""
 
+UNSETTLED = (
+    "EXISTS (SELECT 1 FROM json_each(run.awaits) awaited JOIN run other ON other.chat_id = run.chat_id"
+    " AND other.stage = awaited.value AND other.event_id <= run.event_id"
+    " AND other.state IN ('waiting', 'ready', 'running', 'backoff'))"
+)
+"""A stage that a run awaits still has something to do at or before the run's own event."""
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
@@ -26,6 +34,8 @@ class Route:
     stage: str
     lane: str
     priority: int
+    awaits: tuple[str, ...] = ()
+    """Stages that must have settled every event of the chat up to the run's own before it may start."""
 
 
 class Claim(NamedTuple):
@@ -68,12 +78,23 @@ def enqueue(
     place as head until then.
     """
     db.execute(
-        "INSERT INTO run(stage, event_id, chat_id, generation, state, lane, priority, due, enqueued_at)"
+        "INSERT INTO run(stage, event_id, chat_id, generation, state, lane, priority, due, enqueued_at,"
+        " awaits)"
         " SELECT ?1, ?2, ?3, ?4, CASE WHEN EXISTS (SELECT 1 FROM run WHERE stage = ?1 AND chat_id = ?3"
         " AND state IN ('waiting', 'ready', 'running', 'backoff')) THEN 'waiting'"
         " WHEN ?7 > ?8 THEN 'backoff' ELSE 'ready' END,"
-        " ?5, ?6, ?7, ?8 WHERE true ON CONFLICT DO NOTHING",
-        (route.stage, event_id, chat_id, generation, route.lane, route.priority, due, now),
+        " ?5, ?6, ?7, ?8, ?9 WHERE true ON CONFLICT DO NOTHING",
+        (
+            route.stage,
+            event_id,
+            chat_id,
+            generation,
+            route.lane,
+            route.priority,
+            due,
+            now,
+            json.dumps(route.awaits) if route.awaits else None,
+        ),
     )
 
 
@@ -83,6 +104,7 @@ def claim(db: apsw.Connection, boot_id: int, lane: str, limit: int, *, now: int)
         db,
         "SELECT id, stage, event_id, chat_id, generation, lane, attempt + 1, crashes, token + 1, ? FROM run"
         " WHERE state = 'ready' AND lane = ? AND stage NOT IN (SELECT name FROM stage WHERE paused)"
+        f" AND (awaits IS NULL OR NOT {UNSETTLED})"
         " ORDER BY priority DESC, id LIMIT ?",
         (now, lane, limit),
     )

@@ -53,3 +53,9 @@ def everything(db: apsw.Connection) -> Iterator[Event[Any]]:
     """The log from its beginning, one row at a time."""
     for found in db.execute(f"SELECT {COLUMNS} FROM event ORDER BY id"):
         yield _event(found)
+
+
+def all_of_chat(db: apsw.Connection, chat_id: int) -> Iterator[Event[Any]]:
+    """One chat's part of the log, one row at a time."""
+    for found in db.execute(f"SELECT {COLUMNS} FROM event WHERE chat_id = ? ORDER BY id", (chat_id,)):
+        yield _event(found)

@@ -1,19 +1,24 @@
 """Rebuild: fold the whole log again. No model is called, no clock is read.
 
-`rebuild` replaces the live projections in one transaction; `check` folds into a scratch database and
-compares it with the live one row by row, inside one snapshot, so it can run while Fabula does.
+`rebuild` replaces the live projections in one transaction; `refold` does so for one chat, when something of
+it stops counting; `check` folds into a scratch database and compares it with the live one row by row, inside
+one snapshot, so it can run while Fabula does.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import apsw
 
 from store import log
-from store.projections import PROJECTIONS, clear, project
+from store.events import Event
+from store.projections import PROJECTIONS, clear, clear_chat, project
+from store.rows import rows
 
 Progress = Callable[[int], None]
+KEYS = {"memory_text": "rowid,"}
+"""What `*` leaves out: the search index is keyed by its rowid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,31 @@ def rebuild(db: apsw.Connection, progress: Progress = lambda _: None) -> int:
     return _fold(db, db, progress)
 
 
+def refold(db: apsw.Connection, chat_id: int) -> None:
+    """Fold one chat's log again within the caller's transaction."""
+    clear_chat(db, chat_id)
+    for event in live(db, log.all_of_chat(db, chat_id)):
+        project(db, event)
+
+
+def live(db: apsw.Connection, events: Iterable[Event[Any]]) -> Iterator[Event[Any]]:
+    """Those of the events that count: neither they nor what they answer was superseded. In id order, so that
+    a cause is judged before what came of it."""
+    superseded = {
+        run_id
+        for (run_id,) in rows(
+            db,
+            "SELECT payload ->> 'superseded_run_id' FROM event WHERE kind = 'outcome.superseded'",
+        )
+    }
+    fallen: set[int] = set()
+    for event in events:
+        if event.run_id in superseded or event.cause_id in fallen:
+            fallen.add(event.id)
+        else:
+            yield event
+
+
 def check(db: apsw.Connection, progress: Progress = lambda _: None) -> list[Difference]:
     """Rows in which the live projections differ from a scratch rebuild."""
     db.execute("BEGIN")
@@ -45,7 +75,7 @@ def check(db: apsw.Connection, progress: Progress = lambda _: None) -> list[Diff
 
 def _fold(source: apsw.Connection, target: apsw.Connection, progress: Progress) -> int:
     folded = 0
-    for event in log.everything(source):
+    for event in live(source, log.everything(source)):
         project(target, event)
         folded += 1
         progress(folded)
@@ -64,7 +94,7 @@ def _scratch(db: apsw.Connection) -> apsw.Connection:
 
 
 def _rows(db: apsw.Connection, table: str) -> Iterator[tuple[Any, ...]]:
-    yield from db.execute(f"SELECT * FROM {table} ORDER BY id")
+    yield from db.execute(f"SELECT {KEYS.get(table, '')} * FROM {table} ORDER BY 1")
 
 
 def _differences(table: str, live: apsw.Connection, rebuilt: apsw.Connection) -> Iterator[Difference]:

@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 import apsw
 
 from store import events, ledger
-from store.events import ChatStarted, Event, Payload
+from store.events import ChatStarted, Event, OutcomeSuperseded, Payload
 from store.ledger import Route
 from store.projections import project
+from store.rebuild import refold
 from store.rows import row
 
 P = TypeVar("P", bound=Payload)
@@ -73,7 +74,10 @@ class Txn:
                 self.now,
             ),
         )
-        project(self.connection, event)
+        if isinstance(payload, OutcomeSuperseded) and chat_id is not None:
+            refold(self.connection, chat_id)
+        else:
+            project(self.connection, event)
         for route in self.routes.get(payload.kind, ()):
             ledger.enqueue(self.connection, route, event_id, chat_id or 0, now=self.now)
         return event

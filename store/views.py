@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import apsw
 
 from store.errors import NotFound
+from store.events import YOU, Opening
 from store.rows import Row, row, rows
 
 
@@ -31,16 +32,35 @@ class Chat:
     branch_id: int
     title: str
     host_id: int
+    guest_id: int | None
+    scene_id: int | None
     you_name: str
     you_persona: str
+    opening: str
+    proposal: Opening | None
+    begun: bool
+    note: str
+    note_depth: int
     turns: int
     archived: bool
+    changed_by: int
     changed_at: int
+
+    @property
+    def bots(self) -> tuple[int, ...]:
+        """The bots in it: the host, and the guest if there is one."""
+        return (self.host_id,) if self.guest_id is None else (self.host_id, self.guest_id)
+
+    @property
+    def cast(self) -> tuple[int, ...]:
+        """All who are present now, you first."""
+        return (YOU, *self.bots)
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn; `speaker_id` None is you. Dialogue order is (anchor_id, id)."""
+    """One turn; `speaker_id` None is you, `present` the entities that perceived it. Dialogue order is
+    (anchor_id, id)."""
 
     id: int
     chat_id: int
@@ -49,6 +69,9 @@ class Turn:
     speaker_id: int | None
     text: str
     answers: int | None
+    scene_id: int | None
+    present: tuple[int, ...]
+    significance: int | None
     truncated: bool
     ended: str
     model: str
@@ -57,9 +80,13 @@ class Turn:
 
 
 BOT = "id, name, aliases, description, personality, first_message, post_history, archived"
-CHAT = "id, branch_id, title, host_id, you_name, you_persona, turns, archived, changed_at"
+CHAT = (
+    "id, branch_id, title, host_id, guest_id, scene_id, you_name, you_persona, opening, proposal, begun,"
+    " note, note_depth, turns, archived, changed_by, changed_at"
+)
 TURN = (
-    "id, chat_id, anchor_id, ordinal, speaker_id, text, answers, truncated, ended, model, run_id, recorded_at"
+    "id, chat_id, anchor_id, ordinal, speaker_id, text, answers, scene_id, present, significance, truncated,"
+    " ended, model, run_id, recorded_at"
 )
 END_OF_DIALOGUE = (2**62, 2**62)
 DIALOGUE_PAGE = 64
@@ -72,13 +99,15 @@ def bot_of(found: Row) -> Bot:
 
 
 def chat_of(found: Row) -> Chat:
-    chat_id, branch_id, title, host_id, you_name, you_persona, turns, archived, changed_at = found
-    return Chat(chat_id, branch_id, title, host_id, you_name, you_persona, turns, bool(archived), changed_at)
+    *known, proposal, begun, note, depth, turns, archived, changed_by, changed_at = found
+    proposed = Opening.model_validate_json(proposal) if proposal else None
+    return Chat(*(*known, proposed, bool(begun), note, depth, turns, bool(archived), changed_by, changed_at))
 
 
 def turn_of(found: Row) -> Turn:
-    turn_id, chat_id, anchor_id, ordinal, speaker_id, text, answers, truncated, *ending = found
-    return Turn(turn_id, chat_id, anchor_id, ordinal, speaker_id, text, answers, bool(truncated), *ending)
+    *said, present, significance, truncated, ended, model, run_id, recorded_at = found
+    there = tuple(json.loads(present))
+    return Turn(*(*said, there, significance, bool(truncated), ended, model, run_id, recorded_at))
 
 
 def bot(db: apsw.Connection, bot_id: int) -> Bot:

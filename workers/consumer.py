@@ -169,7 +169,7 @@ class Consumer:
         event = log.event(self.store.hot, ctx.claim.event_id)
         limit = trio.fail_after(stage.timeout_s) if stage.timeout_s is not None else trio.CancelScope()
         with ctx.scope, limit:
-            return [payload async for payload in stage(event, ctx)]
+            return [payload async for payload in stage(event, ctx)] + ctx.beside
         return None
 
     async def _settle(self, claim: Claim, step: outcomes.Step, *, durable: bool = False) -> None:

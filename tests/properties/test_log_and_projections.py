@@ -16,6 +16,7 @@ from store import log, rebuild
 from store.database import connect
 from store.events import TurnUser, decode, encode
 from store.projections import PROJECTIONS
+from store.rebuild import KEYS
 from store.rows import Row, rows
 from tests.properties.stories import Act, World, play, stories
 
@@ -23,7 +24,7 @@ Fresh = Callable[[], Path]
 
 
 def dump(db: apsw.Connection, tables: tuple[str, ...] = PROJECTIONS) -> dict[str, list[Row]]:
-    return {table: rows(db, f"SELECT * FROM {table} ORDER BY 1, 2") for table in tables}
+    return {table: rows(db, f"SELECT {KEYS.get(table, '')} * FROM {table} ORDER BY 1, 2") for table in tables}
 
 
 @settings(max_examples=25)
@@ -60,10 +61,10 @@ def test_check_sees_a_projection_that_was_touched_behind_the_logs_back(
     db = connect(fresh_path(), query_only=False)
     play(db, story)
     db.execute("UPDATE chat SET title = title || '!' WHERE id = (SELECT min(id) FROM chat)")
-    db.execute("INSERT INTO memory VALUES (999999, 1, 1, 1, 'x', 'never happened', '[]')")
+    db.execute("INSERT INTO memory_text(rowid, scope, text) VALUES (999999, 'c1o1', 'never happened')")
     differences = rebuild.check(db)
-    assert {difference.table for difference in differences} == {"chat", "memory"}
-    assert [d.rebuilt for d in differences if d.table == "memory"] == [None]
+    assert {difference.table for difference in differences} == {"chat", "memory_text"}
+    assert [d.rebuilt for d in differences if d.table == "memory_text"] == [None]
     db.close()
 
 
@@ -120,7 +121,9 @@ db = connect(Path(sys.argv[1]), query_only=False)
 sys.addaudithook(refuse)
 with db:
     rebuild.rebuild(db)
-print(json.dumps({t: db.execute(f"SELECT * FROM {t} ORDER BY id").fetchall() for t in PROJECTIONS}))
+key = rebuild.KEYS.get
+rows = {t: db.execute(f"SELECT {key(t, '')} * FROM {t} ORDER BY 1").fetchall() for t in PROJECTIONS}
+print(json.dumps(rows))
 """
 
 

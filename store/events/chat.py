@@ -1,0 +1,47 @@
+"""Chats: how one begins, who is in it, what the person sets for it."""
+
+from pydantic import Field
+
+from store.events.payload import MAX_SHORT_CHARS, Name, Payload, ShortText, Text
+
+
+class ChatStarted(Payload):
+    """A chat between you and a host; its root branch has the chat's own id. With an `opening` it is a draft:
+    the kickoff reads it, and play begins when the person has agreed to what was read out of it."""
+
+    kind = "chat.started"
+    title: Name
+    host_id: int
+    you_name: Name = "You"
+    you_persona: Text = ""
+    opening: Text = ""
+
+
+class ChatRenamed(Payload):
+    kind = "chat.renamed"
+    title: Name
+
+
+class ChatArchived(Payload):
+    kind = "chat.archived"
+
+
+class GuestAdded(Payload):
+    """A second bot comes in. `met` says in the person's words whether host and guest know each other."""
+
+    kind = "guest.added"
+    guest_id: int
+    met: Text = ""
+
+
+class GuestRemoved(Payload):
+    kind = "guest.removed"
+    guest_id: int
+
+
+class AuthorNoteSet(Payload):
+    """A standing remark to the model, `depth` turns above the newest; an empty text takes it away."""
+
+    kind = "author_note.set"
+    text: ShortText = Field(max_length=MAX_SHORT_CHARS)
+    depth: int = Field(default=4, ge=0, le=100)

@@ -1,0 +1,64 @@
+"""Memory: what one entity keeps of what happened, how it came to know it, and who perceived it."""
+
+from typing import Literal
+
+from store.events.payload import Payload, Spoken
+
+How = Literal["witnessed", "told", "overheard", "read", "inferred", "digest"]
+"""How a piece of knowledge was come by."""
+MemoryForm = Literal["turn", "summary", "digest"]
+PinnedBy = Literal["auto", "manual"]
+
+
+class MemoryWritten(Payload):
+    """What one entity remembers; `witnesses` are the entities that perceived it (0 is you), `from_id` who
+    told it, `drew_on` the events it descends from besides its cause."""
+
+    kind = "memory.written"
+    owner_id: int
+    turn_id: int | None = None
+    speaker_name: str
+    text: Spoken
+    witnesses: tuple[int, ...]
+    form: MemoryForm = "turn"
+    how: How = "witnessed"
+    from_id: int | None = None
+    scene_id: int | None = None
+    drew_on: tuple[int, ...] = ()
+
+
+class MemoryEdited(Payload):
+    kind = "memory.edited"
+    memory_id: int
+    text: Spoken
+
+
+class MemoryPinned(Payload):
+    """From now on always in its owner's prompt; an automatic pin may be evicted by a newer one."""
+
+    kind = "memory.pinned"
+    memory_id: int
+    by: PinnedBy
+
+
+class MemoryUnpinned(Payload):
+    kind = "memory.unpinned"
+    memory_id: int
+    by: PinnedBy
+
+
+class MemoryWitnessChanged(Payload):
+    """Who perceived it, corrected by the person. An owner that did not perceive it does not remember it."""
+
+    kind = "memory.witness_changed"
+    memory_id: int
+    witnesses: tuple[int, ...]
+
+
+class MemoryEmbedded(Payload):
+    """The vector of a memory's text is in the cache; `digest` and `model` name it there."""
+
+    kind = "memory.embedded"
+    memory_id: int
+    model: str
+    digest: str

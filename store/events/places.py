@@ -1,0 +1,107 @@
+"""Place and time: containers, scenes, the world around them, and the opening a chat is drafted with."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from store.events.payload import Name, Payload, ShortText, Text
+from store.events.relationships import Strength
+
+AudibleRange = Literal["slot", "container", "beyond"]
+"""How far what is said here carries."""
+
+
+class Container(BaseModel):
+    """A place that can hold people: a room, a car, a clearing."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: Name
+    description: ShortText = ""
+    slots: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    moving: bool = False
+    public: bool = False
+    audible_range: AudibleRange = "container"
+
+
+class ContainerCreated(Payload):
+    kind = "container.created"
+    container: Container
+
+
+class ContainerChanged(Payload):
+    kind = "container.changed"
+    container_id: int
+    container: Container
+
+
+class SceneOpened(Payload):
+    """A new scene, in a container if one is known."""
+
+    kind = "scene.opened"
+    container_id: int | None = None
+    title: ShortText = ""
+
+
+class SceneClosed(Payload):
+    kind = "scene.closed"
+    scene_id: int
+    reason: ShortText = ""
+
+
+class SceneSummarized(Payload):
+    """A closed scene as one of its witnesses tells it; `quotes` are lines worth keeping word for word."""
+
+    kind = "scene.summarized"
+    scene_id: int
+    owner_id: int
+    summary: Text
+    quotes: Annotated[tuple[ShortText, ...], Field(max_length=20)] = ()
+    drew_on: tuple[int, ...] = ()
+
+
+class WorldChanged(Payload):
+    """Time and weather in the story's own words; None leaves them as they were."""
+
+    kind = "world.changed"
+    time: ShortText | None = None
+    weather: ShortText | None = None
+
+
+class OpeningActivity(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    entity_id: int
+    activity: ShortText
+
+
+class OpeningEdge(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    observer_id: int
+    target_id: int
+    affinity: Strength = 0
+    trust: Strength = 0
+    summary: ShortText = ""
+
+
+class Opening(BaseModel):
+    """What a free-text opening says about where, when and how things stand."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    container: Container | None = None
+    time: ShortText = ""
+    weather: ShortText = ""
+    activities: tuple[OpeningActivity, ...] = ()
+    edges: tuple[OpeningEdge, ...] = ()
+
+
+class OpeningProposed(Payload):
+    """What the kickoff read out of the person's opening; nothing of it counts before they agree."""
+
+    kind = "opening.proposed"
+    opening: Opening
+
+
+class OpeningConfirmed(Payload):
+    """The person agrees, perhaps with corrections; the events that make it true follow in the same commit."""
+
+    kind = "opening.confirmed"
+    opening: Opening

@@ -1,0 +1,104 @@
+"""Reading memories: the one place where what an entity perceived is told from what it did not.
+
+Every memory read on behalf of an entity goes through `WITNESSED`: its own, of this chat, and among the
+witnesses it names.
+"""
+
+import json
+from dataclasses import dataclass
+
+import apsw
+
+from store.errors import NotFound
+from store.rows import Row, row, rows
+
+WITNESSED = (
+    "memory.chat_id = :chat AND memory.owner_id = :owner"
+    " AND EXISTS (SELECT 1 FROM json_each(memory.witnesses) WHERE value = :owner)"
+)
+COLUMNS = (
+    "memory.id, memory.chat_id, memory.owner_id, memory.turn_id, memory.scene_id, memory.form,"
+    " memory.speaker_name, memory.text, memory.witnesses, memory.how, memory.from_id, memory.drew_on,"
+    " memory.significance, memory.pinned, memory.pinned_by, memory.embedded, memory.changed_by"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one entity remembers. `pinned` is "", "auto" or "manual"; `pinned_by` the event that pinned it;
+    `embedded` names the model whose vector of its text is in the cache."""
+
+    id: int
+    chat_id: int
+    owner_id: int
+    turn_id: int | None
+    scene_id: int | None
+    form: str
+    speaker_name: str
+    text: str
+    witnesses: tuple[int, ...]
+    how: str
+    from_id: int | None
+    drew_on: tuple[int, ...]
+    significance: int
+    pinned: str
+    pinned_by: int | None
+    embedded: str
+    changed_by: int
+
+    @property
+    def said(self) -> str:
+        """The text with who said it, as it is indexed, embedded and shown to a model."""
+        return f"{self.speaker_name}: {self.text}" if self.form == "turn" else self.text
+
+
+def memory_of(found: Row) -> Memory:
+    *known, witnesses, how, from_id, drew_on, significance, pinned, pinned_by, embedded, changed_by = found
+    learnt = (tuple(json.loads(witnesses)), how, from_id, tuple(json.loads(drew_on)))
+    return Memory(*(*known, *learnt, significance, pinned, pinned_by, embedded, changed_by))
+
+
+def memory(db: apsw.Connection, memory_id: int) -> Memory:
+    """A memory by its id, for the person's own view and edits; never for an entity's prompt."""
+    found = row(db, f"SELECT {COLUMNS} FROM memory WHERE id = ?", (memory_id,))
+    if found is None:
+        raise NotFound(f"There is no memory {memory_id}.")
+    return memory_of(found)
+
+
+def pinned(db: apsw.Connection, chat_id: int, owner_id: int) -> list[Memory]:
+    """What the owner always has before it, in the order it was pinned."""
+    return _witnessed(db, chat_id, owner_id, "memory.pinned != '' ORDER BY memory.pinned_by")
+
+
+def of_scene(db: apsw.Connection, chat_id: int, owner_id: int, scene_id: int) -> list[Memory]:
+    """What the owner perceived of one scene, in order."""
+    return _witnessed(
+        db,
+        chat_id,
+        owner_id,
+        f"memory.scene_id = {int(scene_id)} AND memory.form = 'turn' ORDER BY memory.id",
+    )
+
+
+def of_owner(
+    db: apsw.Connection, chat_id: int, owner_id: int, *, before: int | None = None, limit: int = 100
+) -> list[Memory]:
+    """The owner's newest memories, newest first."""
+    older = f"memory.id < {int(before)}" if before is not None else "true"
+    return _witnessed(db, chat_id, owner_id, f"{older} ORDER BY memory.id DESC LIMIT {int(limit)}")
+
+
+def _witnessed(db: apsw.Connection, chat_id: int, owner_id: int, which: str) -> list[Memory]:
+    found = db.execute(
+        f"SELECT {COLUMNS} FROM memory WHERE {WITNESSED} AND {which}", {"chat": chat_id, "owner": owner_id}
+    ).fetchall()
+    return [memory_of(one) for one in found]
+
+
+def of_turn(db: apsw.Connection, turn_id: int) -> list[Memory]:
+    """Every entity's memory of one turn, for judgement about the turn itself."""
+    return [
+        memory_of(one)
+        for one in rows(db, f"SELECT {COLUMNS} FROM memory WHERE turn_id = ? ORDER BY id", (turn_id,))
+    ]

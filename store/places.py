@@ -1,0 +1,119 @@
+"""Reading place and time: the scene, its container, what was told of closed ones, and the world."""
+
+import json
+from dataclasses import dataclass
+
+import apsw
+
+from store.errors import NotFound
+from store.events import Container
+from store.rows import Row, row, rows
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A container as it stands."""
+
+    id: int
+    container: Container
+    changed_by: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A scene; `closed_by` is the event that closed it."""
+
+    id: int
+    chat_id: int
+    container_id: int | None
+    title: str
+    closed_by: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SceneSummary:
+    """A closed scene as one of its witnesses tells it."""
+
+    id: int
+    scene_id: int
+    owner_id: int
+    summary: str
+    quotes: tuple[str, ...]
+    drew_on: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    time: str = ""
+    weather: str = ""
+    changed_by: int = 0
+
+
+CONTAINER = "id, name, description, slots, moving, public, audible_range, changed_by"
+SCENE = "id, chat_id, container_id, title, closed_by, reason"
+SUMMARY = "id, scene_id, owner_id, summary, quotes, drew_on"
+
+
+def _place(found: Row) -> Place:
+    container_id, name, description, slots, moving, public, audible_range, changed_by = found
+    held = Container(
+        name=name,
+        description=description,
+        slots=tuple(json.loads(slots)),
+        moving=bool(moving),
+        public=bool(public),
+        audible_range=audible_range,
+    )
+    return Place(container_id, held, changed_by)
+
+
+def place(db: apsw.Connection, container_id: int) -> Place:
+    found = row(db, f"SELECT {CONTAINER} FROM container WHERE id = ?", (container_id,))
+    if found is None:
+        raise NotFound(f"There is no container {container_id}.")
+    return _place(found)
+
+
+def places(db: apsw.Connection, chat_id: int) -> list[Place]:
+    found = rows(db, f"SELECT {CONTAINER} FROM container WHERE chat_id = ? ORDER BY id", (chat_id,))
+    return [_place(one) for one in found]
+
+
+def scene(db: apsw.Connection, scene_id: int) -> Scene:
+    found = row(db, f"SELECT {SCENE} FROM scene WHERE id = ?", (scene_id,))
+    if found is None:
+        raise NotFound(f"There is no scene {scene_id}.")
+    return Scene(*found)
+
+
+def scenes(db: apsw.Connection, chat_id: int) -> list[Scene]:
+    found = rows(db, f"SELECT {SCENE} FROM scene WHERE chat_id = ? ORDER BY id", (chat_id,))
+    return [Scene(*one) for one in found]
+
+
+def summaries(db: apsw.Connection, chat_id: int, owner_id: int, *, limit: int = 3) -> list[SceneSummary]:
+    """The owner's own summaries of the last scenes, oldest of them first."""
+    found = rows(
+        db,
+        f"SELECT {SUMMARY} FROM scene_summary WHERE chat_id = ? AND owner_id = ?"
+        " ORDER BY scene_id DESC LIMIT ?",
+        (chat_id, owner_id, limit),
+    )
+    told = [
+        SceneSummary(*(*one[:-2], tuple(json.loads(one[-2])), tuple(json.loads(one[-1])))) for one in found
+    ]
+    return told[::-1]
+
+
+def summarized_scenes(db: apsw.Connection, chat_id: int, owner_id: int) -> frozenset[int]:
+    """The scenes the owner has a summary of: their turns need not be told again."""
+    found = rows(
+        db, "SELECT scene_id FROM scene_summary WHERE chat_id = ? AND owner_id = ?", (chat_id, owner_id)
+    )
+    return frozenset(scene_id for (scene_id,) in found)
+
+
+def world(db: apsw.Connection, chat_id: int) -> World:
+    found = row(db, "SELECT time, weather, changed_by FROM world WHERE chat_id = ?", (chat_id,))
+    return World(*found) if found else World()

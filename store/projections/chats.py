@@ -1,0 +1,89 @@
+"""Chats: who is in one, and what stands for all of it."""
+
+import apsw
+
+from store.events import (
+    AuthorNoteSet,
+    ChatArchived,
+    ChatRenamed,
+    ChatStarted,
+    Event,
+    GuestAdded,
+    GuestRemoved,
+    OpeningConfirmed,
+    OpeningProposed,
+)
+from store.projections.fold import projects
+
+
+@projects(ChatStarted)
+def chat_started(db: apsw.Connection, event: Event[ChatStarted]) -> None:
+    """A chat without an opening to agree on has begun with its start."""
+    chat = event.payload
+    db.execute(
+        "INSERT INTO chat(id, branch_id, title, host_id, you_name, you_persona, opening, begun, changed_by,"
+        " changed_at) VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?1, ?8)",
+        (
+            event.id,
+            chat.title,
+            chat.host_id,
+            chat.you_name,
+            chat.you_persona,
+            chat.opening,
+            int(not chat.opening.strip()),
+            event.recorded_at,
+        ),
+    )
+
+
+@projects(ChatRenamed)
+def chat_renamed(db: apsw.Connection, event: Event[ChatRenamed]) -> None:
+    db.execute(
+        "UPDATE chat SET title = ?, changed_by = ? WHERE id = ?",
+        (event.payload.title, event.id, event.chat_id),
+    )
+
+
+@projects(ChatArchived)
+def chat_archived(db: apsw.Connection, event: Event[ChatArchived]) -> None:
+    db.execute("UPDATE chat SET archived = 1, changed_by = ? WHERE id = ?", (event.id, event.chat_id))
+
+
+@projects(GuestAdded)
+def guest_added(db: apsw.Connection, event: Event[GuestAdded]) -> None:
+    db.execute(
+        "UPDATE chat SET guest_id = ?, changed_by = ? WHERE id = ?",
+        (event.payload.guest_id, event.id, event.chat_id),
+    )
+
+
+@projects(GuestRemoved)
+def guest_removed(db: apsw.Connection, event: Event[GuestRemoved]) -> None:
+    db.execute(
+        "UPDATE chat SET guest_id = NULL, changed_by = ?1 WHERE id = ?2 AND guest_id = ?3",
+        (event.id, event.chat_id, event.payload.guest_id),
+    )
+
+
+@projects(AuthorNoteSet)
+def author_note_set(db: apsw.Connection, event: Event[AuthorNoteSet]) -> None:
+    db.execute(
+        "UPDATE chat SET note = ?, note_depth = ?, changed_by = ? WHERE id = ?",
+        (event.payload.text, event.payload.depth, event.id, event.chat_id),
+    )
+
+
+@projects(OpeningProposed)
+def opening_proposed(db: apsw.Connection, event: Event[OpeningProposed]) -> None:
+    db.execute(
+        "UPDATE chat SET proposal = ?, changed_by = ? WHERE id = ?",
+        (event.payload.opening.model_dump_json(), event.id, event.chat_id),
+    )
+
+
+@projects(OpeningConfirmed)
+def opening_confirmed(db: apsw.Connection, event: Event[OpeningConfirmed]) -> None:
+    db.execute(
+        "UPDATE chat SET proposal = ?, begun = 1, changed_by = ? WHERE id = ?",
+        (event.payload.opening.model_dump_json(), event.id, event.chat_id),
+    )

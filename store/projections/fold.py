@@ -1,0 +1,66 @@
+"""The fold: what each kind of event does to the projections, and nothing else may touch them.
+
+A projection function gets the connection and one event. It may read projections and the event, never a
+clock, a random source or a model, so that folding the log again gives the same rows.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import apsw
+
+from store.events import Event, Payload
+
+OF_CHATS = (
+    "turn",
+    "memory",
+    "container",
+    "scene",
+    "scene_summary",
+    "world",
+    "edge",
+    "fact",
+    "group_node",
+    "entity",
+)
+"""The tables that hold what belongs to one chat, by `chat_id`."""
+PROJECTIONS = ("bot", "chat", *OF_CHATS, "memory_text")
+"""Every projected table. Each has an integer primary key `id`; the search index its rowid, a memory's."""
+
+P = TypeVar("P", bound=Payload)
+Fold = Callable[[apsw.Connection, Event[Any]], None]
+_FOLDS: dict[str, Fold] = {}
+
+
+def projects(
+    kind: type[P],
+) -> Callable[[Callable[[apsw.Connection, Event[P]], None]], Callable[[apsw.Connection, Event[P]], None]]:
+    """Declare the fold of one kind of event."""
+
+    def declare(
+        fold: Callable[[apsw.Connection, Event[P]], None],
+    ) -> Callable[[apsw.Connection, Event[P]], None]:
+        _FOLDS[kind.kind] = cast("Fold", fold)
+        return fold
+
+    return declare
+
+
+def project(db: apsw.Connection, event: Event[Any]) -> None:
+    """Fold one event. Kinds that only drive the pipeline have no fold."""
+    fold = _FOLDS.get(event.kind)
+    if fold is not None:
+        fold(db, event)
+
+
+def clear(db: apsw.Connection) -> None:
+    for table in PROJECTIONS:
+        db.execute(f"DELETE FROM {table}")
+
+
+def clear_chat(db: apsw.Connection, chat_id: int) -> None:
+    """Forget all that the events of one chat have made."""
+    db.execute("DELETE FROM memory_text WHERE rowid IN (SELECT id FROM memory WHERE chat_id = ?)", (chat_id,))
+    for table in OF_CHATS:
+        db.execute(f"DELETE FROM {table} WHERE chat_id = ?", (chat_id,))
+    db.execute("DELETE FROM chat WHERE id = ?", (chat_id,))

@@ -1,0 +1,142 @@
+"""Memories, and the index they are found by.
+
+The index holds a memory of a turn together with the turn before it that the same owner remembers, under a
+scope token that names chat and owner: an owner that did not perceive it has no token and cannot find it.
+"""
+
+import json
+
+import apsw
+
+from store.events import (
+    Event,
+    MemoryEdited,
+    MemoryEmbedded,
+    MemoryPinned,
+    MemoryUnpinned,
+    MemoryWitnessChanged,
+    MemoryWritten,
+)
+from store.projections.fold import projects
+from store.rows import row
+
+NOWHERE = "nobody"
+
+
+def scope_token(chat_id: int, owner_id: int) -> str:
+    """The indexed word that stands for one owner in one chat."""
+    return f"c{chat_id}o{owner_id}"
+
+
+@projects(MemoryWritten)
+def memory_written(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
+    memory = event.payload
+    judged = row(db, "SELECT significance, scene_id FROM turn WHERE id = ?", (memory.turn_id,))
+    significance, scene_id = judged or (None, None)
+    db.execute(
+        "INSERT INTO memory(id, chat_id, owner_id, turn_id, scene_id, form, speaker_name, text, witnesses,"
+        " how, from_id, drew_on, significance, changed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+        " ?10, ?11, ?12, ?13, ?1)",
+        (
+            event.id,
+            event.chat_id,
+            memory.owner_id,
+            memory.turn_id,
+            memory.scene_id if memory.scene_id is not None else scene_id,
+            memory.form,
+            memory.speaker_name,
+            memory.text,
+            json.dumps(sorted(set(memory.witnesses))),
+            memory.how,
+            memory.from_id,
+            json.dumps(memory.drew_on),
+            significance or 0,
+        ),
+    )
+    _index(db, event.id)
+
+
+def _index(db: apsw.Connection, memory_id: int) -> None:
+    found = row(
+        db,
+        "SELECT chat_id, owner_id, turn_id, speaker_name, text, witnesses FROM memory WHERE id = ?",
+        (memory_id,),
+    )
+    if found is None:
+        return
+    chat_id, owner_id, turn_id, speaker, text, witnesses = found
+    scope = scope_token(chat_id, owner_id) if owner_id in json.loads(witnesses) else NOWHERE
+    words = f"{speaker}: {text}"
+    before = _before(db, chat_id, owner_id, memory_id) if turn_id is not None else None
+    db.execute(
+        "INSERT OR REPLACE INTO memory_text(rowid, scope, text) VALUES (?, ?, ?)",
+        (memory_id, scope, f"{before}\n{words}" if before else words),
+    )
+
+
+def _before(db: apsw.Connection, chat_id: int, owner_id: int, memory_id: int) -> str | None:
+    """The owner's memory of the turn before, if it perceived that one."""
+    found = row(
+        db,
+        "SELECT speaker_name || ': ' || text FROM memory WHERE chat_id = ?1 AND owner_id = ?2 AND id < ?3"
+        " AND form = 'turn' AND EXISTS (SELECT 1 FROM json_each(witnesses) WHERE value = ?2)"
+        " ORDER BY id DESC LIMIT 1",
+        (chat_id, owner_id, memory_id),
+    )
+    return found[0] if found else None
+
+
+def _reindex(db: apsw.Connection, memory_id: int) -> None:
+    """A memory whose text or witnesses changed, and the one after it, which is indexed with it."""
+    _index(db, memory_id)
+    following = row(
+        db,
+        "SELECT b.id FROM memory a JOIN memory b ON b.chat_id = a.chat_id AND b.owner_id = a.owner_id"
+        " AND b.id > a.id AND b.form = 'turn' WHERE a.id = ? ORDER BY b.id LIMIT 1",
+        (memory_id,),
+    )
+    if following is not None:
+        _index(db, following[0])
+
+
+@projects(MemoryEdited)
+def memory_edited(db: apsw.Connection, event: Event[MemoryEdited]) -> None:
+    db.execute(
+        "UPDATE memory SET text = ?, embedded = '', changed_by = ? WHERE id = ?",
+        (event.payload.text, event.id, event.payload.memory_id),
+    )
+    _reindex(db, event.payload.memory_id)
+
+
+@projects(MemoryWitnessChanged)
+def memory_witness_changed(db: apsw.Connection, event: Event[MemoryWitnessChanged]) -> None:
+    db.execute(
+        "UPDATE memory SET witnesses = ?, changed_by = ? WHERE id = ?",
+        (json.dumps(sorted(set(event.payload.witnesses))), event.id, event.payload.memory_id),
+    )
+    _reindex(db, event.payload.memory_id)
+
+
+@projects(MemoryPinned)
+def memory_pinned(db: apsw.Connection, event: Event[MemoryPinned]) -> None:
+    """A pin by hand stands over an automatic one."""
+    db.execute(
+        "UPDATE memory SET pinned = ?1, pinned_by = ?2, changed_by = ?2 WHERE id = ?3"
+        " AND (pinned != 'manual' OR ?1 = 'manual')",
+        (event.payload.by, event.id, event.payload.memory_id),
+    )
+
+
+@projects(MemoryUnpinned)
+def memory_unpinned(db: apsw.Connection, event: Event[MemoryUnpinned]) -> None:
+    """Eviction takes away automatic pins only."""
+    db.execute(
+        "UPDATE memory SET pinned = '', pinned_by = NULL, changed_by = ?1 WHERE id = ?2"
+        " AND (?3 = 'manual' OR pinned = 'auto')",
+        (event.id, event.payload.memory_id, event.payload.by),
+    )
+
+
+@projects(MemoryEmbedded)
+def memory_embedded(db: apsw.Connection, event: Event[MemoryEmbedded]) -> None:
+    db.execute("UPDATE memory SET embedded = ? WHERE id = ?", (event.payload.model, event.payload.memory_id))

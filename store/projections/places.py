@@ -1,0 +1,99 @@
+"""Containers, scenes and what is told of them, and the world around."""
+
+import json
+
+import apsw
+
+from store.events import (
+    ContainerChanged,
+    ContainerCreated,
+    Event,
+    SceneClosed,
+    SceneOpened,
+    SceneSummarized,
+    WorldChanged,
+)
+from store.events.places import Container
+from store.projections.fold import projects
+
+
+def _container_values(container: Container) -> tuple[object, ...]:
+    slots = json.dumps(container.slots, ensure_ascii=False)
+    held = (int(container.moving), int(container.public), container.audible_range)
+    return (container.name, container.description, slots, *held)
+
+
+@projects(ContainerCreated)
+def container_created(db: apsw.Connection, event: Event[ContainerCreated]) -> None:
+    db.execute(
+        "INSERT INTO container(id, chat_id, name, description, slots, moving, public, audible_range,"
+        " changed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?1)",
+        (event.id, event.chat_id, *_container_values(event.payload.container)),
+    )
+
+
+@projects(ContainerChanged)
+def container_changed(db: apsw.Connection, event: Event[ContainerChanged]) -> None:
+    db.execute(
+        "UPDATE container SET name = ?, description = ?, slots = ?, moving = ?, public = ?,"
+        " audible_range = ?, changed_by = ? WHERE id = ? AND chat_id = ?",
+        (
+            *_container_values(event.payload.container),
+            event.id,
+            event.payload.container_id,
+            event.chat_id,
+        ),
+    )
+
+
+@projects(SceneOpened)
+def scene_opened(db: apsw.Connection, event: Event[SceneOpened]) -> None:
+    """What each was doing belonged to the scene before."""
+    opened = event.payload
+    db.execute(
+        "INSERT INTO scene(id, chat_id, container_id, title) VALUES (?, ?, ?, ?)",
+        (event.id, event.chat_id, opened.container_id, opened.title),
+    )
+    db.execute(
+        "UPDATE chat SET scene_id = ?1, changed_by = ?1 WHERE id = ?2",
+        (event.id, event.chat_id),
+    )
+    db.execute("UPDATE entity SET activity = '', slot = '' WHERE chat_id = ?", (event.chat_id,))
+
+
+@projects(SceneClosed)
+def scene_closed(db: apsw.Connection, event: Event[SceneClosed]) -> None:
+    db.execute(
+        "UPDATE scene SET closed_by = ?, reason = ? WHERE id = ? AND chat_id = ?",
+        (event.id, event.payload.reason, event.payload.scene_id, event.chat_id),
+    )
+
+
+@projects(SceneSummarized)
+def scene_summarized(db: apsw.Connection, event: Event[SceneSummarized]) -> None:
+    told = event.payload
+    db.execute(
+        "INSERT INTO scene_summary(id, chat_id, scene_id, owner_id, summary, quotes, drew_on)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (chat_id, owner_id, scene_id)"
+        " DO UPDATE SET summary = ?5, quotes = ?6, drew_on = ?7",
+        (
+            event.id,
+            event.chat_id,
+            told.scene_id,
+            told.owner_id,
+            told.summary,
+            json.dumps(told.quotes, ensure_ascii=False),
+            json.dumps(told.drew_on),
+        ),
+    )
+
+
+@projects(WorldChanged)
+def world_changed(db: apsw.Connection, event: Event[WorldChanged]) -> None:
+    told = event.payload
+    db.execute(
+        "INSERT INTO world(id, chat_id, time, weather, changed_by)"
+        " VALUES (?1, ?2, coalesce(?3, ''), coalesce(?4, ''), ?1) ON CONFLICT (chat_id)"
+        " DO UPDATE SET time = coalesce(?3, time), weather = coalesce(?4, weather), changed_by = ?1",
+        (event.id, event.chat_id, told.time, told.weather),
+    )

@@ -1,0 +1,57 @@
+"""Turns, in the order of the dialogue, with the scene they fell in and those who were there."""
+
+import json
+from typing import Any
+
+import apsw
+
+from store.events import YOU, Event, SignificanceScored, TurnAssistant, TurnUser
+from store.projections.fold import projects
+from store.rows import row
+
+INSERT_TURN = (
+    "INSERT INTO turn(id, chat_id, branch_id, anchor_id, ordinal, scene_id, present, speaker_id, text,"
+    " answers, truncated, ended, model, usage, run_id, recorded_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def _insert(
+    db: apsw.Connection, event: Event[Any], anchor_id: int, speaker_id: int | None, said: tuple[Any, ...]
+) -> None:
+    """A turn is perceived by the cast of its moment; a guest who was sent away while speaking still spoke."""
+    found = row(db, "SELECT turns, scene_id, host_id, guest_id FROM chat WHERE id = ?", (event.chat_id,))
+    if found is None:
+        return
+    turns, scene_id, host_id, guest_id = found
+    present = sorted({one for one in (YOU, host_id, guest_id, speaker_id) if one is not None})
+    where = (event.id, event.chat_id, event.branch_id, anchor_id, turns, scene_id, json.dumps(present))
+    db.execute(INSERT_TURN, (*where, speaker_id, *said, event.run_id, event.recorded_at))
+    db.execute(
+        "UPDATE chat SET turns = turns + 1, changed_by = ?, changed_at = ? WHERE id = ?",
+        (event.id, event.recorded_at, event.chat_id),
+    )
+
+
+@projects(TurnUser)
+def turn_user(db: apsw.Connection, event: Event[TurnUser]) -> None:
+    """A person's turn anchors the exchange that follows it."""
+    _insert(db, event, event.id, None, (event.payload.text, None, 0, "complete", "", None))
+
+
+@projects(TurnAssistant)
+def turn_assistant(db: apsw.Connection, event: Event[TurnAssistant]) -> None:
+    """An answer stands with the turn it answers, also when the person had already sent the next one."""
+    turn = event.payload
+    anchor = row(db, "SELECT anchor_id FROM turn WHERE id = ?", (turn.answers,))
+    usage = turn.usage.model_dump_json() if turn.usage else None
+    said = (turn.text, turn.answers, int(turn.truncated), turn.ended, turn.model, usage)
+    _insert(db, event, anchor[0] if anchor else event.id, turn.speaker_id, said)
+
+
+@projects(SignificanceScored)
+def significance_scored(db: apsw.Connection, event: Event[SignificanceScored]) -> None:
+    """The turn's, and that of every memory of it, whichever of them came first."""
+    scored = event.payload
+    db.execute("UPDATE turn SET significance = ? WHERE id = ?", (scored.score, scored.turn_id))
+    db.execute("UPDATE memory SET significance = ? WHERE turn_id = ?", (scored.score, scored.turn_id))
