@@ -11,6 +11,7 @@ import apsw
 
 from store.errors import NotFound
 from store.events import YOU, Opening
+from store.projections.turns import present_of
 from store.rows import Row, row, rows
 
 
@@ -28,12 +29,15 @@ class Bot:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
+    """A chat; `cast` are all who are present in its scene now, you first."""
+
     id: int
     branch_id: int
     title: str
     host_id: int
     guest_id: int | None
     scene_id: int | None
+    cast: tuple[int, ...]
     you_name: str
     you_persona: str
     opening: str
@@ -48,13 +52,13 @@ class Chat:
 
     @property
     def bots(self) -> tuple[int, ...]:
-        """The bots in it: the host, and the guest if there is one."""
-        return (self.host_id,) if self.guest_id is None else (self.host_id, self.guest_id)
+        """The bots that are present now, the host first."""
+        return tuple(one for one in self.cast if one != YOU)
 
     @property
-    def cast(self) -> tuple[int, ...]:
-        """All who are present now, you first."""
-        return (YOU, *self.bots)
+    def members(self) -> tuple[int, ...]:
+        """The bots of the chat, in its present scene or not."""
+        return (self.host_id,) if self.guest_id is None else (self.host_id, self.guest_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +85,9 @@ class Turn:
 
 BOT = "id, name, aliases, description, personality, first_message, post_history, archived"
 CHAT = (
-    "id, branch_id, title, host_id, guest_id, scene_id, you_name, you_persona, opening, proposal, begun,"
-    " note, note_depth, turns, archived, changed_by, changed_at"
+    "id, branch_id, title, host_id, guest_id, scene_id,"
+    " (SELECT present FROM scene WHERE scene.id = chat.scene_id), you_name, you_persona, opening, proposal,"
+    " begun, note, note_depth, turns, archived, changed_by, changed_at"
 )
 TURN = (
     "id, chat_id, anchor_id, ordinal, speaker_id, text, answers, scene_id, present, significance, truncated,"
@@ -99,9 +104,13 @@ def bot_of(found: Row) -> Bot:
 
 
 def chat_of(found: Row) -> Chat:
-    *known, proposal, begun, note, depth, turns, archived, changed_by, changed_at = found
-    proposed = Opening.model_validate_json(proposal) if proposal else None
-    return Chat(*(*known, proposed, bool(begun), note, depth, turns, bool(archived), changed_by, changed_at))
+    """A chat from its row; the three values that are stored otherwise are read in their places."""
+    values = list(found)
+    _id, _branch, _title, host_id, guest_id, _scene, in_scene, *_ = values
+    values[6] = present_of(host_id, guest_id, in_scene)
+    values[10] = Opening.model_validate_json(values[10]) if values[10] else None
+    values[11], values[15] = bool(values[11]), bool(values[15])
+    return Chat(*values)
 
 
 def turn_of(found: Row) -> Turn:

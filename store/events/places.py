@@ -35,11 +35,13 @@ class ContainerChanged(Payload):
 
 
 class SceneOpened(Payload):
-    """A new scene, in a container if one is known."""
+    """A new scene, in a container if one is known. `present` are the entities in it; nobody named means
+    everyone in the chat, whoever comes in or goes while it lasts."""
 
     kind = "scene.opened"
     container_id: int | None = None
     title: ShortText = ""
+    present: tuple[int, ...] = ()
 
 
 class SceneClosed(Payload):

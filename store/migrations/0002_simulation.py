@@ -98,6 +98,7 @@ CREATE TABLE scene (
     chat_id      INTEGER NOT NULL,
     container_id INTEGER,
     title        TEXT    NOT NULL,
+    present      TEXT    NOT NULL,
     closed_by    INTEGER,
     reason       TEXT    NOT NULL DEFAULT ''
 ) STRICT;

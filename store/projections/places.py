@@ -51,8 +51,8 @@ def scene_opened(db: apsw.Connection, event: Event[SceneOpened]) -> None:
     """What each was doing belonged to the scene before."""
     opened = event.payload
     db.execute(
-        "INSERT INTO scene(id, chat_id, container_id, title) VALUES (?, ?, ?, ?)",
-        (event.id, event.chat_id, opened.container_id, opened.title),
+        "INSERT INTO scene(id, chat_id, container_id, title, present) VALUES (?, ?, ?, ?, ?)",
+        (event.id, event.chat_id, opened.container_id, opened.title, json.dumps(sorted(set(opened.present)))),
     )
     db.execute(
         "UPDATE chat SET scene_id = ?1, changed_by = ?1 WHERE id = ?2",

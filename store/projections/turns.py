@@ -9,6 +9,14 @@ from store.events import YOU, Event, SignificanceScored, TurnAssistant, TurnUser
 from store.projections.fold import projects
 from store.rows import row
 
+
+def present_of(host_id: int, guest_id: int | None, in_scene: str | None) -> tuple[int, ...]:
+    """Those of a chat who are in its scene, you first; `in_scene` is the scene's own list, as stored."""
+    cast = (YOU, host_id) if guest_id is None else (YOU, host_id, guest_id)
+    named = json.loads(in_scene) if in_scene else []
+    return tuple(one for one in cast if not named or one in named)
+
+
 INSERT_TURN = (
     "INSERT INTO turn(id, chat_id, branch_id, anchor_id, ordinal, scene_id, present, speaker_id, text,"
     " answers, truncated, ended, model, usage, run_id, recorded_at)"
@@ -19,12 +27,17 @@ INSERT_TURN = (
 def _insert(
     db: apsw.Connection, event: Event[Any], anchor_id: int, speaker_id: int | None, said: tuple[Any, ...]
 ) -> None:
-    """A turn is perceived by the cast of its moment; a guest who was sent away while speaking still spoke."""
-    found = row(db, "SELECT turns, scene_id, host_id, guest_id FROM chat WHERE id = ?", (event.chat_id,))
+    """A turn is perceived by those in the scene; a guest who was sent away while speaking still spoke."""
+    found = row(
+        db,
+        "SELECT turns, scene_id, host_id, guest_id, (SELECT present FROM scene WHERE id = scene_id) FROM chat"
+        " WHERE id = ?",
+        (event.chat_id,),
+    )
     if found is None:
         return
-    turns, scene_id, host_id, guest_id = found
-    present = sorted({one for one in (YOU, host_id, guest_id, speaker_id) if one is not None})
+    turns, scene_id, host_id, guest_id, in_scene = found
+    present = sorted({*present_of(host_id, guest_id, in_scene), YOU if speaker_id is None else speaker_id})
     where = (event.id, event.chat_id, event.branch_id, anchor_id, turns, scene_id, json.dumps(present))
     db.execute(INSERT_TURN, (*where, speaker_id, *said, event.run_id, event.recorded_at))
     db.execute(
