@@ -5,16 +5,15 @@ broke off, by a process that died. Only when there is nothing to keep does the r
 """
 
 import time
-from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from pipeline.context import Context, Interrupted, Writing
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Endpoint, Request, Usage
+from pipeline.prompt.assembly import Layout
+from pipeline.prompt.compose import Measure, compose
 from pipeline.prompt.ooc import strip_ooc
-from pipeline.prompt.scene import Line, SoloScene, Speaker, You
-from pipeline.prompt.solo import Layout, assemble
 from pipeline.retry import Retry
 from pipeline.stage import NARRATE, Emits, Lane, stage
 from store import views
@@ -42,10 +41,9 @@ async def narrate(floor: Event[FloorGiven], ctx: Context) -> Emits:
             speaker_id=speaker_id, text=left, answers=turn_id, truncated=True, ended="crashed"
         )
         return
-    scene = solo_scene(ctx, turn_id, speaker_id)
     if not strip_ooc(views.turn(ctx.db, turn_id).text).strip():
         return
-    rendered = await _render(ctx, scene, ctx.writing(speaker_id))
+    rendered = await _render(ctx, turn_id, ctx.writing(speaker_id))
     yield TurnAssistant(
         speaker_id=speaker_id,
         text=rendered.text,
@@ -57,20 +55,6 @@ async def narrate(floor: Event[FloorGiven], ctx: Context) -> Emits:
     )
 
 
-def solo_scene(ctx: Context, turn_id: int, speaker_id: int) -> SoloScene:
-    """What the speaker knows of a scene with you alone; the dialogue is read newest first, on demand."""
-    bot = views.bot(ctx.db, speaker_id)
-    chat = views.chat(ctx.db, ctx.claim.chat_id)
-    speaker = Speaker(bot.id, bot.name, bot.description, bot.personality, bot.post_history)
-    names = {bot.id: bot.name, None: chat.you_name}
-    return SoloScene(speaker, You(chat.you_name, chat.you_persona), _lines(ctx, turn_id, names))
-
-
-def _lines(ctx: Context, turn_id: int, names: dict[int | None, str]) -> Iterator[Line]:
-    for turn in views.dialogue_back_from(ctx.db, turn_id):
-        yield Line(turn.id, turn.ordinal, turn.speaker_id, names[turn.speaker_id], turn.text)
-
-
 @dataclass(frozen=True, slots=True)
 class _Rendered:
     text: str
@@ -79,16 +63,21 @@ class _Rendered:
     usage: TokenUsage | None
 
 
-async def _render(ctx: Context, scene: SoloScene, writing: Writing) -> _Rendered:
+async def _render(ctx: Context, turn_id: int, writing: Writing) -> _Rendered:
     """Send the prompt and follow the stream to whatever end it comes to."""
     endpoint, capabilities = await ctx.endpoints.narrator()
     budgets = ctx.endpoints.budgets.within(capabilities.context_tokens)
     layout: Layout = "cache" if capabilities.caches_prefix else "classic"
-    prompt = assemble(scene, ctx.counter.for_model(endpoint.model), budgets, layout=layout)
+    measure = Measure(ctx.counter.for_model(endpoint.model), budgets, layout)
+    composed = compose(ctx.db, turn_id, writing.speaker_id, measure)
+    prompt = composed.prompt
     sampler = ctx.endpoints.sampler.model_copy(update={"max_tokens": budgets.response})
     request = Request(messages=prompt.messages, sampler=sampler, slot=NARRATOR_SLOT)
     ctx.request = request
+    ctx.figures["configuration"] = composed.configuration.value
     ctx.figures["breakdown"] = prompt.breakdown.model_dump(mode="json")
+    if composed.leaks:
+        ctx.figures["leaks"] = [str(leak) for leak in composed.leaks]
     stream = _Stream(ctx, writing)
     ending = await stream.follow(endpoint, request)
     text = writing.text.strip()

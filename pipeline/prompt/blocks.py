@@ -19,12 +19,35 @@ class Tier(StrEnum):
     NICE = "nice"
 
 
+class Origin(StrEnum):
+    """What a piece was made of, which says what must hold for a speaker to have it (see `lineage`)."""
+
+    INSTRUCTION = "instruction"
+    CARD = "card"
+    PERSONA = "persona"
+    NOTE = "note"
+    TURN = "turn"
+    MEMORY = "memory"
+    FACT = "fact"
+    EDGE = "edge"
+    SUMMARY = "summary"
+    GROUP = "group"
+    PLACE = "place"
+    WORLD = "world"
+    STATE = "state"
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A text in a prompt and the events it descends from: a block is trimmed piece by piece."""
+    """A text in a prompt, the events it descends from and how the speaker came to know them. `row_id` names
+    the memory, fact or summary it is. A block is trimmed piece by piece."""
 
     text: str
     event_ids: tuple[int, ...] = ()
+    origin: Origin = Origin.INSTRUCTION
+    how: str = "witnessed"
+    from_id: int | None = None
+    row_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +73,7 @@ class Block:
             kept=len(self.pieces),
             trimmed=self.trimmed,
             event_ids=tuple(event_id for piece in self.pieces for event_id in piece.event_ids),
+            known=tuple(sorted({f"{piece.origin.value}: {piece.how}" for piece in self.pieces})),
         )
 
 
@@ -63,6 +87,8 @@ class BlockFigures(BaseModel):
     kept: int
     trimmed: int
     event_ids: tuple[int, ...] = ()
+    known: tuple[str, ...] = ()
+    """Of what its pieces were made and how the speaker came to know that."""
 
 
 class Breakdown(BaseModel):
@@ -83,3 +109,4 @@ class Prompt:
 
     messages: tuple[Message, ...]
     breakdown: Breakdown
+    blocks: tuple[Block, ...] = ()

@@ -2,6 +2,26 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.prompt.blocks import Piece, Tier
+
+
+class Configuration(StrEnum):
+    """Who is in the scene; each loads a fixed set of parts (see `knowledge`)."""
+
+    SOLO_WITH_HOST = "solo with host"
+    SOLO_WITH_GUEST = "solo with guest"
+    ALL_THREE = "all three"
+    MEANWHILE = "meanwhile"
+
+
+class Where(StrEnum):
+    """Where a part stands in the `cache` layout: before the dialogue what holds for the scene, after it what
+    changes from turn to turn."""
+
+    HEAD = "head"
+    TAIL = "tail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +55,32 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class SoloScene:
-    """You and one bot. `dialogue` comes newest first and is read only as far as the budget reaches; its
-    first line is the turn to answer."""
+class Part:
+    """Something the speaker knows besides the dialogue: a heading and its pieces, the dearest first."""
+
+    name: str
+    tier: Tier
+    where: Where
+    title: str
+    pieces: tuple[Piece, ...]
+
+    def text(self, pieces: tuple[Piece, ...] | None = None) -> str:
+        """As it stands in a prompt, with all of its pieces or those that were kept."""
+        kept = self.pieces if pieces is None else pieces
+        if len(kept) == 1 and "\n" not in kept[0].text:
+            return f"{self.title}: {kept[0].text}"
+        return "\n".join([f"{self.title}:", *(f"- {piece.text}" for piece in kept)])
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A scene before its speaker's next turn. `dialogue` comes newest first and is read only as far as the
+    budget reaches; its first line is the turn to answer. With `named`, every line but the speaker's own is
+    told with the name of who spoke."""
 
     speaker: Speaker
     you: You
     dialogue: Iterable[Line]
+    parts: tuple[Part, ...] = ()
+    configuration: Configuration = Configuration.SOLO_WITH_HOST
+    named: bool = False

@@ -41,21 +41,32 @@ class Window:
         return sum(said.tokens for said in self.lines)
 
 
-def said(line: Line, cost: Callable[[str], int]) -> Said | None:
-    """The line for a prompt; None when all of it is out of character."""
-    text = strip_ooc(line.text).strip()
-    return Said(line, text, cost(text)) if text else None
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """To whom the dialogue is told: the speaker's own lines are bare, another bot's bear its name, yours do
+    when there are `several` to tell apart."""
+
+    speaker_id: int
+    cost: Callable[[str], int]
+    several: bool = False
+
+    def said(self, line: Line) -> Said | None:
+        """The line for a prompt; None when all of it is out of character."""
+        text = strip_ooc(line.text).strip()
+        if not text:
+            return None
+        if line.speaker_id != self.speaker_id and (self.several or line.speaker_id is not None):
+            text = f"{line.speaker_name}: {text}"
+        return Said(line, text, self.cost(text))
 
 
-def newest_that_fit(
-    dialogue: Iterable[Line], room: int, cost: Callable[[str], int], *, steps: bool
-) -> Window:
+def newest_that_fit(dialogue: Iterable[Line], room: int, telling: Telling, *, steps: bool) -> Window:
     """Fill `room` tokens from the newest line back, reading one line further than fits. With `steps` the
     window begins at a landmark as soon as not everything fits."""
     kept: list[Said] = []
     overflowing: Said | None = None
     for line in dialogue:
-        candidate = said(line, cost)
+        candidate = telling.said(line)
         if candidate is None:
             continue
         room -= candidate.tokens

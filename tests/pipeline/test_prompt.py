@@ -5,12 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from pipeline.prompt.assembly import BEGINS, GOES_ON, Layout, assemble
 from pipeline.prompt.blocks import Prompt
 from pipeline.prompt.budget import Budgets, PromptTooLarge
 from pipeline.prompt.macros import substitute
 from pipeline.prompt.ooc import parts, strip_ooc
-from pipeline.prompt.scene import Line, SoloScene, Speaker, You
-from pipeline.prompt.solo import BEGINS, GOES_ON, Layout, assemble
+from pipeline.prompt.scene import Line, Scene, Speaker, You
 from pipeline.tokens import TokenCounter
 
 COUNTER = TokenCounter()
@@ -37,7 +37,7 @@ def dialogue(turns: int, length: int = 1) -> list[Line]:
 def prompt(
     turns: int, *, length: int = 1, budgets: Budgets | None = None, layout: Layout = "cache"
 ) -> Prompt:
-    scene = SoloScene(ADA, YOU, dialogue(turns, length))
+    scene = Scene(ADA, YOU, dialogue(turns, length))
     return assemble(scene, TokenCounter().for_model("llama-3"), budgets or Budgets(), layout=layout)
 
 
@@ -56,7 +56,7 @@ def test_the_blocks_stand_where_they_should() -> None:
         "turn to answer",
         "post-history",
     ]
-    assert [block.event_ids for block in made.breakdown.blocks] == [(1, 1, 1), (), (100, 101), (102,), (1,)]
+    assert [block.event_ids for block in made.breakdown.blocks] == [(1, 1), (), (100, 101), (102,), (1,)]
 
 
 def test_only_as_much_of_the_dialogue_is_read_as_fits() -> None:
@@ -68,7 +68,7 @@ def test_only_as_much_of_the_dialogue_is_read_as_fits() -> None:
             read += 1
             yield line
 
-    scene = SoloScene(ADA, YOU, lazily())
+    scene = Scene(ADA, YOU, lazily())
     assemble(scene, TokenCounter().for_model("x"), Budgets(soft=2000), layout="classic")
     assert read < 150
 
@@ -104,7 +104,7 @@ def test_a_cache_serves_most_of_a_lifelike_dialogue(seed: int, longest: int) -> 
     before = ""
     lines = lifelike(800, seed, longest)
     for turns in range(701, 781, 2):
-        scene = SoloScene(ADA, YOU, lines[:turns][::-1])
+        scene = Scene(ADA, YOU, lines[:turns][::-1])
         made = assemble(scene, COUNTER.for_model("llama-3"), Budgets().within(8192), layout="cache")
         text = "".join(message.content for message in made.messages)
         common = next((n for n, (a, b) in enumerate(zip(before, text, strict=False)) if a != b), len(before))
@@ -116,7 +116,7 @@ def test_a_cache_serves_most_of_a_lifelike_dialogue(seed: int, longest: int) -> 
 
 
 def test_what_must_be_in_and_does_not_fit_is_refused_with_its_account() -> None:
-    scene = SoloScene(Speaker(1, "Ada", WORDS * 500, "", ""), YOU, dialogue(3))
+    scene = Scene(Speaker(1, "Ada", WORDS * 500, "", ""), YOU, dialogue(3))
     with pytest.raises(PromptTooLarge) as refused:
         assemble(scene, TokenCounter().for_model("x"), Budgets(hard=1000, soft=800), layout="cache")
     assert "1000" in refused.value.message
@@ -156,7 +156,7 @@ def test_out_of_character_turns_reach_no_prompt() -> None:
         Line(2, 1, None, "Sam", "((are you there?))"),
         Line(1, 0, 1, "Ada", "Who goes there?"),
     ]
-    made = assemble(SoloScene(ADA, YOU, lines), TokenCounter().for_model("x"), Budgets(), layout="cache")
+    made = assemble(Scene(ADA, YOU, lines), TokenCounter().for_model("x"), Budgets(), layout="cache")
     assert "phone" not in str(made.messages)
     assert "are you there" not in str(made.messages)
 
@@ -184,7 +184,7 @@ def test_the_factor_follows_what_the_endpoint_reports() -> None:
 
 
 def assembled(lines: list[Line], speaker: Speaker = ADA) -> Prompt:
-    scene = SoloScene(speaker, YOU, lines)
+    scene = Scene(speaker, YOU, lines)
     return assemble(scene, TokenCounter().for_model("x"), Budgets(), layout="cache")
 
 
@@ -229,7 +229,7 @@ def test_a_full_window_is_reread_by_at_most_15_percent_and_keeps_a_quarter(conte
     before: tuple[int, ...] = ()
     for turns in range(701, 781, 2):
         made = assemble(
-            SoloScene(ADA, YOU, lines[800 - turns :]), COUNTER.for_model("llama-3"), budgets, layout="cache"
+            Scene(ADA, YOU, lines[800 - turns :]), COUNTER.for_model("llama-3"), budgets, layout="cache"
         )
         now = made.breakdown.blocks[2].event_ids
         assert len(now) >= fits // 4 - 1

@@ -4,10 +4,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.inference.types import Message
+from pipeline.prompt.assembly import assemble
 from pipeline.prompt.budget import Budgets, PromptTooLarge
 from pipeline.prompt.ooc import parts, strip_ooc
-from pipeline.prompt.scene import Line, SoloScene, Speaker, You
-from pipeline.prompt.solo import assemble
+from pipeline.prompt.scene import Line, Scene, Speaker, You
 from pipeline.tokens import TokenCounter
 from tests.properties.stories import TEXTS
 
@@ -16,18 +16,16 @@ LONG = st.builds(lambda text, times: (text + " ") * times, TEXTS, st.integers(1,
 
 
 @st.composite
-def scenes(draw: st.DrawFn) -> SoloScene:
+def scenes(draw: st.DrawFn) -> Scene:
     said = draw(st.lists(LONG, min_size=1, max_size=40))
     lines = [Line(n, n, draw(st.sampled_from([None, 1])), "x", text) for n, text in enumerate(said)]
     speaker = Speaker(1, "Ada", draw(LONG), draw(LONG), draw(LONG))
-    return SoloScene(speaker, You("Sam", draw(LONG)), lines[::-1])
+    return Scene(speaker, You("Sam", draw(LONG)), lines[::-1])
 
 
 @settings(max_examples=150)
 @given(scene=scenes(), hard=st.integers(256, 3000), context=st.none() | st.integers(512, 4096))
-def test_hard_budgets_hold_and_must_blocks_are_whole(
-    scene: SoloScene, hard: int, context: int | None
-) -> None:
+def test_hard_budgets_hold_and_must_blocks_are_whole(scene: Scene, hard: int, context: int | None) -> None:
     budgets = Budgets(hard=hard, soft=hard).within(context)
     counter = COUNTER.for_model("unknown")
     for layout in ("cache", "classic"):
@@ -74,7 +72,7 @@ def test_the_prompt_before_is_a_prefix_of_the_next_except_where_the_window_steps
     before: tuple[Message, ...] = ()
     began = begins = -1
     for turns in range(1, len(lines) + 1, 2):
-        scene = SoloScene(speaker, You("Sam", ""), lines[:turns][::-1])
+        scene = Scene(speaker, You("Sam", ""), lines[:turns][::-1])
         made = assemble(scene, COUNTER.for_model("x"), budgets, layout="cache")
         begins = made.breakdown.blocks[2].trimmed
         assert begins >= began
@@ -88,6 +86,6 @@ def test_what_is_out_of_character_is_in_no_prompt(hidden: str, at: int) -> None:
     texts = ["Who goes there?", "Me.", "Come in.", "Thanks."]
     texts[at] += f" (({hidden}))"
     lines = [Line(n, n, n % 2 or None, "w", text) for n, text in enumerate(texts)]
-    scene = SoloScene(Speaker(1, "Ada", "", "", ""), You("Sam", ""), lines[::-1])
+    scene = Scene(Speaker(1, "Ada", "", "", ""), You("Sam", ""), lines[::-1])
     for layout in ("cache", "classic"):
         assert hidden not in str(assemble(scene, COUNTER.for_model("x"), Budgets(), layout=layout).messages)

@@ -1,0 +1,283 @@
+"""Knowledge: what a speaker knows at a moment, gathered from its own edges, facts, memories and summaries.
+
+One function owns each part. Nothing here reads on behalf of anyone but the speaker; the scene's configuration
+says which parts are loaded. What was so when the scene began goes before the dialogue, what has changed
+since goes after it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import apsw
+
+from pipeline.prompt.blocks import Origin, Piece, Tier
+from pipeline.prompt.macros import substitute
+from pipeline.prompt.scene import Configuration, Line, Part, Scene, Speaker, Where, You
+from store import memories, places, relations, views
+from store.events import YOU
+from store.memories import Memory
+from store.relations import Edge, EntityState, Known
+from store.views import Bot, Chat, Turn
+
+MAX_FACTS = 12
+LAST_SUMMARIES = 3
+WORDS = (
+    (-60, "loathing"),
+    (-25, "dislike"),
+    (-5, "unease"),
+    (5, "neither"),
+    (25, "liking"),
+    (60, "fondness"),
+)
+TRUST_WORDS = (
+    (-60, "none at all"),
+    (-25, "distrust"),
+    (-5, "doubt"),
+    (5, "undecided"),
+    (25, "some"),
+    (60, "much"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the owner functions read from: the speaker's place in a chat at one moment."""
+
+    db: apsw.Connection
+    chat: Chat
+    speaker: Bot
+    names: Mapping[int, str]
+    states: Mapping[int, EntityState]
+    recalled: Sequence[Memory] = field(default=())
+
+    @property
+    def since(self) -> int:
+        """Where the present scene began in the log."""
+        return self.chat.scene_id or self.chat.id
+
+    def text(self, text: str) -> str:
+        return substitute(text, char=self.speaker.name, user=self.chat.you_name)
+
+
+def configuration_of(chat: Chat) -> Configuration:
+    """Who is in the scene now."""
+    if YOU not in chat.cast:
+        return Configuration.MEANWHILE
+    if len(chat.bots) > 1:
+        return Configuration.ALL_THREE
+    host = chat.bots == (chat.host_id,)
+    return Configuration.SOLO_WITH_HOST if host else Configuration.SOLO_WITH_GUEST
+
+
+def scene_before(
+    db: apsw.Connection, turn_id: int, speaker_id: int, recalled: Sequence[Memory] = ()
+) -> Scene:
+    """The scene as a speaker knows it when it is to answer a turn.
+
+    Raises:
+        NotFound: the turn, its chat or the speaker does not exist.
+    """
+    turn = views.turn(db, turn_id)
+    chat, bot = views.chat(db, turn.chat_id), views.bot(db, speaker_id)
+    view = View(db, chat, bot, _names(db, chat, bot), relations.states(db, chat.id), recalled)
+    configuration = configuration_of(chat)
+    parts = (part for owner in PARTS[configuration] for part in owner(view))
+    lines = chain([turn], _heard(db, chat, turn, speaker_id))
+    return Scene(
+        Speaker(bot.id, bot.name, bot.description, bot.personality, bot.post_history),
+        You(chat.you_name, chat.you_persona),
+        (_line(view, one) for one in lines),
+        tuple(part for part in parts if part.pieces),
+        configuration,
+        named=configuration in (Configuration.ALL_THREE, Configuration.MEANWHILE),
+    )
+
+
+def _names(db: apsw.Connection, chat: Chat, speaker: Bot) -> dict[int, str]:
+    bots = {bot_id: views.bot(db, bot_id).name for bot_id in chat.members}
+    return {YOU: chat.you_name, speaker.id: speaker.name, **bots}
+
+
+def _heard(db: apsw.Connection, chat: Chat, answered: Turn, speaker_id: int) -> Iterator[Turn]:
+    """The turns before that the speaker perceived, back to the last scene it has a summary of: what is told
+    there need not be told twice, and its props stay behind."""
+    told = places.summarized_scenes(db, chat.id, speaker_id)
+    dialogue = views.dialogue_back_from(db, answered.id)
+    next(dialogue)
+    for turn in dialogue:
+        if turn.scene_id in told:
+            return
+        if speaker_id in turn.present:
+            yield turn
+
+
+def _line(view: View, turn: Turn) -> Line:
+    entity = YOU if turn.speaker_id is None else turn.speaker_id
+    name = view.names[entity] if entity in view.names else views.bot(view.db, entity).name
+    return Line(turn.id, turn.ordinal, turn.speaker_id, name, turn.text)
+
+
+def own_state(view: View) -> list[Part]:
+    """The speaker's own state of body and mind."""
+    state = view.states.get(view.speaker.id)
+    if state is None:
+        return []
+    told = [("mood", state.mood), ("goals", state.goals), ("status", state.status)]
+    told.append(("carries", ", ".join(state.inventory)))
+    pieces = [_state(f"{name}: {text}", state) for name, text in told if text]
+    return [Part("state", Tier.MUST, Where.TAIL, view.text("{{char}} now"), tuple(pieces))]
+
+
+def _state(text: str, state: EntityState) -> Piece:
+    return Piece(text, (state.changed_by,), Origin.STATE, row_id=state.entity_id)
+
+
+def edge_to_you(view: View) -> list[Part]:
+    return _edge(view, YOU, "edge to you")
+
+
+def edge_to_other(view: View) -> list[Part]:
+    others = [bot_id for bot_id in view.chat.bots if bot_id != view.speaker.id]
+    return [part for other in others for part in _edge(view, other, "edge to other")]
+
+
+def _edge(view: View, target: int, name: str) -> list[Part]:
+    """The edge in words and what was known when the scene began; then how it stands and what is new."""
+    edge = relations.edge(view.db, view.chat.id, view.speaker.id, target)
+    facts = relations.facts(view.db, view.chat.id, view.speaker.id, target, limit=MAX_FACTS)
+    before = [_fact(view, fact) for fact in facts if fact.event_id <= view.since]
+    new = [_fact(view, fact) for fact in facts if fact.event_id > view.since]
+    summary = [_told(edge, edge.summary)] if edge.summary else []
+    stands = [_told(edge, _strength(edge))] if edge.affinity or edge.trust else []
+    who = view.names.get(target, "the other")
+    title = view.text(f"{{{{char}}}} and {who}")
+    return [
+        Part(name, Tier.SHOULD, Where.HEAD, title, tuple(summary + before)),
+        Part(f"{name} now", Tier.SHOULD, Where.TAIL, f"{title}, as it stands", tuple(stands + new)),
+    ]
+
+
+def _told(edge: Edge, text: str) -> Piece:
+    return Piece(text, (edge.changed_by,), Origin.EDGE, row_id=edge.target_id)
+
+
+def _strength(edge: Edge) -> str:
+    return (
+        f"affection {edge.affinity} ({_word(edge.affinity, WORDS, 'love')}),"
+        f" trust {edge.trust} ({_word(edge.trust, TRUST_WORDS, 'complete')}), each from -100 to 100"
+    )
+
+
+def _word(value: int, words: Sequence[tuple[int, str]], highest: str) -> str:
+    return next((word for limit, word in words if value < limit), highest)
+
+
+def _fact(view: View, fact: Known) -> Piece:
+    """A fact with its teller: what was told may be false."""
+    teller = view.names.get(fact.from_id) if fact.from_id is not None else None
+    told = f" ({fact.how} by {teller})" if teller and fact.how == "told" else ""
+    if not told and fact.how in ("overheard", "read", "inferred"):
+        told = f" ({fact.how})"
+    descends = (fact.event_id, *fact.drew_on)
+    return Piece(fact.text + told, descends, Origin.FACT, fact.how, fact.from_id, fact.id)
+
+
+def group(view: View) -> list[Part]:
+    node = relations.group(view.db, view.chat.id)
+    if node is None:
+        return []
+    piece = Piece(node.summary, (node.changed_by, *node.drew_on), Origin.GROUP, "digest")
+    return [Part("group", Tier.SHOULD, Where.HEAD, "The three of them", (piece,))]
+
+
+def world(view: View) -> list[Part]:
+    told = places.world(view.db, view.chat.id)
+    pieces = [
+        Piece(f"{name}: {text}", (told.changed_by,), Origin.WORLD)
+        for name, text in (("time", told.time), ("weather", told.weather))
+        if text
+    ]
+    return [Part("world", Tier.SHOULD, Where.TAIL, "Around them", tuple(pieces))]
+
+
+def place(view: View) -> list[Part]:
+    if view.chat.scene_id is None:
+        return []
+    container_id = places.scene(view.db, view.chat.scene_id).container_id
+    if container_id is None:
+        return []
+    stands = places.place(view.db, container_id)
+    held = stands.container
+    nature = [word for word, is_so in (("moving", held.moving), ("public", held.public)) if is_so]
+    told = [held.name + (f" ({', '.join(nature)})" if nature else ""), held.description]
+    told.append(f"within it: {', '.join(held.slots)}" if held.slots else "")
+    pieces = tuple(Piece(text, (stands.changed_by,), Origin.PLACE) for text in told if text)
+    return [Part("scene", Tier.SHOULD, Where.HEAD, "The place", pieces)]
+
+
+def summaries(view: View) -> list[Part]:
+    """The speaker's own account of the last scenes, the latest first to stay."""
+    told = places.summaries(view.db, view.chat.id, view.speaker.id, limit=LAST_SUMMARIES)
+    pieces = []
+    for one in reversed(told):
+        quotes = "".join(f' "{quote}"' for quote in one.quotes)
+        lineage = (one.id, *one.drew_on)
+        pieces.append(Piece(one.summary + quotes, lineage, Origin.SUMMARY, "digest", row_id=one.id))
+    return [
+        Part(
+            "summaries", Tier.SHOULD, Where.HEAD, view.text("What {{char}} has lived through"), tuple(pieces)
+        )
+    ]
+
+
+def activities(view: View) -> list[Part]:
+    """What everyone present is doing; always in."""
+    pieces = []
+    for entity in view.chat.cast:
+        state = view.states.get(entity)
+        if state is not None and (state.activity or state.slot):
+            where = f" ({state.slot})" if state.slot else ""
+            pieces.append(_state(f"{view.names[entity]}: {state.activity or 'is here'}{where}", state))
+    return [Part("activities", Tier.MUST, Where.TAIL, "What they are doing", tuple(pieces))]
+
+
+def pinned(view: View) -> list[Part]:
+    """What the speaker never loses sight of."""
+    held = memories.pinned(view.db, view.chat.id, view.speaker.id)
+    before = [_memory(one) for one in held if (one.pinned_by or 0) <= view.since]
+    new = [_memory(one) for one in held if (one.pinned_by or 0) > view.since]
+    title = view.text("{{char}} will never forget")
+    return [
+        Part("pinned", Tier.SHOULD, Where.HEAD, title, tuple(before)),
+        Part("pinned now", Tier.SHOULD, Where.TAIL, title, tuple(new)),
+    ]
+
+
+def recalled(view: View) -> list[Part]:
+    """What the turn to answer brings back to the speaker's mind."""
+    pieces = tuple(_memory(one) for one in view.recalled)
+    return [Part("memories", Tier.NICE, Where.TAIL, view.text("{{char}} remembers"), pieces)]
+
+
+def _memory(memory: Memory) -> Piece:
+    descends = tuple(one for one in (memory.id, memory.turn_id, *memory.drew_on) if one is not None)
+    return Piece(memory.said, descends, Origin.MEMORY, memory.how, memory.from_id, memory.id)
+
+
+def note(view: View) -> list[Part]:
+    """The person's standing remark to the model."""
+    text = view.chat.note.strip()
+    pieces = (Piece(view.text(text), (view.chat.id,), Origin.NOTE, "told", YOU),) if text else ()
+    return [Part("author's note", Tier.SHOULD, Where.TAIL, "Bear in mind", pieces)]
+
+
+Owner = Callable[[View], list[Part]]
+_EVERYWHERE: tuple[Owner, ...] = (world, place, summaries, activities, note, pinned, recalled)
+PARTS: Mapping[Configuration, tuple[Owner, ...]] = {
+    Configuration.SOLO_WITH_HOST: (own_state, edge_to_you, *_EVERYWHERE),
+    Configuration.SOLO_WITH_GUEST: (own_state, edge_to_you, *_EVERYWHERE),
+    Configuration.ALL_THREE: (own_state, edge_to_you, edge_to_other, group, *_EVERYWHERE),
+    Configuration.MEANWHILE: (own_state, edge_to_other, *_EVERYWHERE),
+}
+"""What each configuration of a scene loads, in the numbered order."""
