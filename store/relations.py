@@ -1,6 +1,7 @@
 """Reading relationships and states: edges, facts, the group, and how each entity is."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import apsw
@@ -108,6 +109,11 @@ def states(db: apsw.Connection, chat_id: int) -> dict[int, EntityState]:
     return {one[0]: EntityState(*(*one[:-2], tuple(json.loads(one[-2])), one[-1])) for one in found}
 
 
-def group(db: apsw.Connection, chat_id: int) -> Group | None:
-    found = row(db, "SELECT summary, drew_on, changed_by FROM group_node WHERE chat_id = ?", (chat_id,))
+def group(db: apsw.Connection, chat_id: int, members: Collection[int]) -> Group | None:
+    """How these entities are together, if anything was told of it."""
+    found = row(
+        db,
+        "SELECT summary, drew_on, changed_by FROM group_node WHERE chat_id = ? AND members = ?",
+        (chat_id, json.dumps(sorted(set(members)))),
+    )
     return Group(found[0], tuple(json.loads(found[1])), found[2]) if found else None

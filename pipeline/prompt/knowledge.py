@@ -184,7 +184,7 @@ def _fact(view: View, fact: Known) -> Piece:
 
 
 def group(view: View) -> list[Part]:
-    node = relations.group(view.db, view.chat.id)
+    node = relations.group(view.db, view.chat.id, view.chat.cast)
     if node is None:
         return []
     piece = Piece(node.summary, (node.changed_by, *node.drew_on), Origin.GROUP, "digest")

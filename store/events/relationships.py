@@ -50,8 +50,9 @@ class EdgeFactRemoved(Payload):
 
 
 class GroupUpdated(Payload):
-    """How the three are as a group."""
+    """How these entities are together. A guest who comes later is another group and inherits nothing."""
 
     kind = "group.updated"
+    members: tuple[int, ...]
     summary: ShortText
     drew_on: tuple[int, ...] = ()

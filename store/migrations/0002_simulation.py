@@ -146,11 +146,13 @@ CREATE TABLE fact (
 CREATE INDEX fact_observer ON fact(chat_id, observer_id, target_id);
 CREATE TABLE group_node (
     id         INTEGER PRIMARY KEY,
-    chat_id    INTEGER NOT NULL UNIQUE,
+    chat_id    INTEGER NOT NULL,
+    members    TEXT    NOT NULL,
     summary    TEXT    NOT NULL,
     drew_on    TEXT    NOT NULL,
     changed_by INTEGER NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX group_of_members ON group_node(chat_id, members);
 CREATE TABLE entity (
     id         INTEGER PRIMARY KEY,
     chat_id    INTEGER NOT NULL,

@@ -70,7 +70,14 @@ def edge_fact_removed(db: apsw.Connection, event: Event[EdgeFactRemoved]) -> Non
 @projects(GroupUpdated)
 def group_updated(db: apsw.Connection, event: Event[GroupUpdated]) -> None:
     db.execute(
-        "INSERT INTO group_node(id, chat_id, summary, drew_on, changed_by) VALUES (?1, ?2, ?3, ?4, ?1)"
-        " ON CONFLICT (chat_id) DO UPDATE SET summary = ?3, drew_on = ?4, changed_by = ?1",
-        (event.id, event.chat_id, event.payload.summary, json.dumps(event.payload.drew_on)),
+        "INSERT INTO group_node(id, chat_id, members, summary, drew_on, changed_by)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?1)"
+        " ON CONFLICT (chat_id, members) DO UPDATE SET summary = ?4, drew_on = ?5, changed_by = ?1",
+        (
+            event.id,
+            event.chat_id,
+            json.dumps(sorted(set(event.payload.members))),
+            event.payload.summary,
+            json.dumps(event.payload.drew_on),
+        ),
     )
