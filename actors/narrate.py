@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.context import Context, Interrupted, Writing
 from pipeline.inference.errors import EndpointFailed
-from pipeline.inference.types import Endpoint, Request, Usage
+from pipeline.inference.types import Capabilities, Endpoint, Request, Usage
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.prompt.scene import Line, SoloScene, Speaker, You
 from pipeline.prompt.solo import Layout, assemble
@@ -80,8 +80,15 @@ class _Rendered:
 
 
 async def _render(ctx: Context, scene: SoloScene, writing: Writing) -> _Rendered:
+    """Borrow the narrator for one reply."""
+    async with ctx.endpoints.narrator() as (endpoint, capabilities):
+        return await _follow(ctx, scene, writing, endpoint, capabilities)
+
+
+async def _follow(
+    ctx: Context, scene: SoloScene, writing: Writing, endpoint: Endpoint, capabilities: Capabilities
+) -> _Rendered:
     """Send the prompt and follow the stream to whatever end it comes to."""
-    endpoint, capabilities = await ctx.endpoints.narrator()
     budgets = ctx.endpoints.budgets.within(capabilities.context_tokens)
     layout: Layout = "cache" if capabilities.caches_prefix else "classic"
     prompt = assemble(scene, ctx.counter.for_model(endpoint.model), budgets, layout=layout)
