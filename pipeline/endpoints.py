@@ -33,8 +33,8 @@ class Notice:
 TINY = Notice(
     "This is the embedded model, SmolLM2 with 135 million parameters: it shows that everything works,"
     " but it is tiny and its prose is poor.",
-    "Start a model server on this machine, or name the address of one; `fabula connect URL` does the same"
-    " from the command line. For a model file of your own, start Fabula with --model PATH.gguf.",
+    "Start a model server on this machine and look again, or name the address of one; on the command line,"
+    " fabula connect URL does the same. For a model file of your own, start Fabula with --model PATH.gguf.",
 )
 
 
@@ -160,12 +160,15 @@ class Endpoints:
 
     @asynccontextmanager
     async def narrator(self) -> AsyncIterator[tuple[Endpoint, Capabilities]]:
-        """The narrating endpoint, as soon as it is ready; it stays open for the block.
+        """The narrating endpoint, as soon as it is ready; it stays open for the block. One that could not be
+        had is asked again, so that a run's next attempt finds a server that was started meanwhile.
 
         Raises:
             FabulaError: it could not be started.
         """
         await self._settled.wait()
+        if self._narrator is None and self.intended is not None:
+            await self.begin(self.intended)
         if self._narrator is None:
             raise self.failure or FabulaError("No endpoint is set up to narrate.")
         with self._narrator.lent() as lent:

@@ -10,7 +10,7 @@ from pipeline.endpoints import Endpoints
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.errors import EndpointFailed
 from tests.fakes.behaviour import stalls
-from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
+from tests.fakes.endpoint import FakeEndpoint, fake_endpoint, serve
 from tests.pipeline.inference import HELLO
 from tests.processes import free_port
 
@@ -98,6 +98,18 @@ async def test_one_that_cannot_be_had_is_told_to_whoever_waits_until_another_is_
     endpoints.use(await endpoints.open(at(fake.base_url)))
     async with endpoints.narrator() as (endpoint, _):
         assert endpoint.model == "fake-model"
+    assert endpoints.notice is None
+
+
+async def test_a_server_that_is_started_late_is_found_by_the_next_attempt(endpoints: Endpoints) -> None:
+    port = free_port()
+    await endpoints.begin(at(f"http://127.0.0.1:{port}"))
+    assert not endpoints.ready
+    async with trio.open_nursery() as nursery:
+        await nursery.start(serve, FakeEndpoint(), port)
+        async with endpoints.narrator() as (endpoint, _):
+            assert endpoint.model == "fake-model"
+        nursery.cancel_scope.cancel()
     assert endpoints.notice is None
 
 
