@@ -65,6 +65,7 @@ class Opened:
         self._look_whether_it_is_over()
 
     async def until_over(self) -> None:
+        """Wait until it may be closed."""
         await self._over.wait()
 
     def _look_whether_it_is_over(self) -> None:
