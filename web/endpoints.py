@@ -1,7 +1,6 @@
 """Choosing who narrates, from a form or from JSON: both come to the same operation."""
 
 from pydantic import ValidationError
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -35,12 +34,12 @@ async def look(request: Request) -> Response:
 
 async def choose(request: Request) -> Response:
     """A form, from the page or its notice; what was wrong comes back with what was typed, except the key."""
-    form = await request.form()
+    typed = await _typed(request)
     try:
-        await chosen(_engine(request), EndpointIn.model_validate(_typed(form)))
+        await chosen(_engine(request), EndpointIn.model_validate(typed))
     except (ValidationError, FabulaError) as error:
         wrong = invalid(error) if isinstance(error, ValidationError) else error
-        return _page(request, {**_typed(form), "api_key": ""}, wrong)
+        return _page(request, {**typed, "api_key": ""}, wrong)
     return RedirectResponse(PATH, status_code=303)
 
 
@@ -50,9 +49,10 @@ def _page(request: Request, typed: dict[str, str], wrong: FabulaError | None = N
     return page(request, "endpoints.html", values, status=status_of(wrong) if wrong is not None else 200)
 
 
-def _typed(form: FormData) -> dict[str, str]:
+async def _typed(request: Request) -> dict[str, str]:
     """The fields that were filled in; white space around them is nobody's intention."""
-    given = ((field, form.get(field)) for field in FIELDS)
+    async with request.form() as form:
+        given = [(field, form.get(field)) for field in FIELDS]
     return {field: value.strip() for field, value in given if isinstance(value, str) and value.strip()}
 
 
