@@ -184,7 +184,8 @@ def _name_for(
     if here:
         return here[0]
     host = urlsplit(section.base_url).hostname or section.kind
-    wanted = re.sub("[^a-z0-9]+", "-", (suggested or host).lower()).strip("-") or section.kind
+    called = suggested or ("local" if host in LOOPBACK else host)
+    wanted = re.sub("[^a-z0-9]+", "-", called.lower()).strip("-") or section.kind
     free = (name for n in count(1) if (name := f"{wanted}-{n}" if n > 1 else wanted) not in known)
     return next(name for name in free if name not in secrets.endpoint)
 

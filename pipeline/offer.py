@@ -19,8 +19,8 @@ from pipeline.inference.errors import EndpointFailed
 from store.errors import ErrorClass, Invalid
 
 _DO = {
-    ErrorClass.CONNECTION: "Start the server, or correct its address, then press the button again.",
-    ErrorClass.TIMEOUT: "See whether the server is still loading its model, then press the button again.",
+    ErrorClass.CONNECTION: "Start the server, or correct its address, then choose it again.",
+    ErrorClass.TIMEOUT: "See whether the server is still loading its model, then choose it again.",
     ErrorClass.INVALID_OUTPUT: "Check that this is the address of a model server.",
 }
 """What helps while choosing, where nothing is tried again by itself."""

@@ -222,6 +222,7 @@ def test_a_new_endpoint_takes_no_name_that_stands_for_another_address(paths: Dat
     save_endpoint(paths, "ollama", EndpointSection(kind="ollama", base_url="http://10.0.0.5:11434"))
     here = EndpointSection(kind="ollama", base_url="http://127.0.0.1:11434")
     assert plan_endpoint(paths, {}, here, suggested="Ollama").name == "ollama-2"
+    assert plan_endpoint(paths, {}, here).name == "local"
     there = EndpointSection(kind="ollama", base_url="http://10.0.0.5:11434/")
     assert plan_endpoint(paths, {}, there, suggested="Ollama").name == "ollama"
 
