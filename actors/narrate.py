@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pipeline.context import Context, Interrupted, Writing
 from pipeline.inference.errors import EndpointFailed
-from pipeline.inference.types import Endpoint, Request, Usage
+from pipeline.inference.types import Capabilities, Endpoint, Request, Usage
 from pipeline.prompt.assembly import Layout
 from pipeline.prompt.compose import Measure, compose
 from pipeline.prompt.ooc import strip_ooc
@@ -64,8 +64,15 @@ class _Rendered:
 
 
 async def _render(ctx: Context, turn_id: int, writing: Writing) -> _Rendered:
+    """Borrow the narrator for one reply."""
+    async with ctx.endpoints.narrator() as (endpoint, capabilities):
+        return await _follow(ctx, turn_id, writing, endpoint, capabilities)
+
+
+async def _follow(
+    ctx: Context, turn_id: int, writing: Writing, endpoint: Endpoint, capabilities: Capabilities
+) -> _Rendered:
     """Send the prompt and follow the stream to whatever end it comes to."""
-    endpoint, capabilities = await ctx.endpoints.narrator()
     budgets = ctx.endpoints.budgets.within(capabilities.context_tokens)
     layout: Layout = "cache" if capabilities.caches_prefix else "classic"
     measure = Measure(ctx.counter.for_model(endpoint.model), budgets, layout)

@@ -6,7 +6,9 @@ keeps a person's comments and order.
 
 import re
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import tomlkit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -17,9 +19,10 @@ from pipeline.config_paths import DataPaths
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.types import Sampler
 from pipeline.prompt.budget import SMALLEST_REPLY, Budgets
-from store.errors import Invalid
+from store.errors import Conflict, Invalid
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_IT = "The endpoint"
 HOUSE_SAMPLER = Sampler(temperature=0.8, top_p=0.95, min_p=0.05, repeat_penalty=1.1)
 """What `[sampler]` changes setting by setting: to name one leaves the others as they are."""
 
@@ -129,6 +132,68 @@ def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
     )
     config.check_open(config.server.host)
     return config
+
+
+class Planned(NamedTuple):
+    """An endpoint as config.toml would have it, and as the next start would open it."""
+
+    name: str
+    section: EndpointSection
+    profile: Profile
+
+
+def plan_endpoint(
+    paths: DataPaths,
+    environ: Mapping[str, str],
+    section: EndpointSection,
+    *,
+    name: str = "",
+    key: str | None = None,
+    suggested: str = "",
+) -> Planned:
+    """What `save_endpoint` would leave; nothing is written. An endpoint that the file already has at this
+    address keeps its name, its key and its other settings; a new one is called `suggested`, or by its host.
+
+    Raises:
+        Invalid: the endpoint or a file is not right; Conflict: a key kept for one address would go elsewhere.
+    """
+    url = validated(Profile, {"name": "it", "kind": section.kind, "base_url": section.base_url}, _IT).base_url
+    section = section.model_copy(update={"base_url": url})
+    read = validated(_File, parsed(paths.config), paths.config)
+    check_private(paths.secrets)
+    secrets = validated(_Secrets, parsed(paths.secrets), paths.secrets)
+    name = name or _name_for(section, read.endpoint, secrets, suggested)
+    there = read.endpoint.get(name)
+    stored = secrets.endpoint.get(name, _EndpointSecrets()).api_key
+    if there is not None and _place(there) == _place(section):
+        section = there.model_copy(update={"model": section.model})
+    elif (stored and not key) or (there is not None and environ.get(key_variable(name))):
+        raise Conflict(
+            f"The key kept for {name!r} belongs to another address.",
+            hint="Give this address another name, or its own key where the other is in secrets.toml.",
+        )
+    given = environ.get(section.api_key_env or key_variable(name)) or key
+    return Planned(name, section, _profile(name, section, SecretStr(given) if given else stored, paths))
+
+
+def _name_for(
+    section: EndpointSection, known: Mapping[str, EndpointSection], secrets: _Secrets, suggested: str
+) -> str:
+    """The name the file has for this address, else a free one."""
+    here = [name for name, one in known.items() if _place(one) == _place(section)]
+    if here:
+        return here[0]
+    host = urlsplit(section.base_url).hostname or section.kind
+    called = suggested or ("local" if host in LOOPBACK else host)
+    wanted = re.sub("[^a-z0-9]+", "-", called.lower()).strip("-") or section.kind
+    free = (name for n in count(1) if (name := f"{wanted}-{n}" if n > 1 else wanted) not in known)
+    return next(name for name in free if name not in secrets.endpoint)
+
+
+def _place(section: EndpointSection) -> tuple[str, str, str]:
+    """What makes two endpoints the same server: how it is spoken to, and where it is."""
+    address = section.base_url.strip().rstrip("/").removesuffix("/chat/completions").removesuffix("/v1")
+    return section.kind, address, section.model_path
 
 
 def save_endpoint(

@@ -37,7 +37,13 @@ async def decide(
     """
     request = Request(messages=tuple(messages), sampler=SAMPLER, slot=CLASSIFIER_SLOT)
     ctx.request = request
-    endpoint = await ctx.endpoints.classifier()
+    async with ctx.endpoints.classifier() as endpoint:
+        return await _decided(ctx, endpoint, request, schema, default, at_once=at_once)
+
+
+async def _decided(
+    ctx: Context, endpoint: Endpoint, request: Request, schema: type[M], default: M, *, at_once: bool
+) -> M:
     try:
         async with ctx.endpoints.deciding:
             return await _asked(endpoint, ctx.endpoints.fallback, request, schema)

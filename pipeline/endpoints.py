@@ -1,16 +1,25 @@
 """The endpoints a program uses, and what a person should know about them.
 
 An endpoint may take a moment to be ready (the embedded model loads in a child process), so stages wait for
-it here instead of the program waiting at its start.
+it here instead of the program waiting at its start. Another may take over at any time: runs borrow the
+narrator, so the one before stays open until the last reply it has begun is finished.
 """
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 import trio
 
+from pipeline.inference.endpoints import Profile, open_endpoint
+from pipeline.inference.openai import model_name
 from pipeline.inference.types import Capabilities, Endpoint, Sampler
 from pipeline.prompt.budget import Budgets
 from store.errors import FabulaError
+
+EMBEDDED = "embedded"
+BUNDLED = Profile(name=EMBEDDED, kind="embedded")
+"""What narrates where nothing else is named: the small model that is installed with Fabula."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,21 +30,65 @@ class Notice:
     do: str
 
 
+TINY = Notice(
+    "This is the embedded model, SmolLM2 with 135 million parameters: it shows that everything works,"
+    " but it is tiny and its prose is poor.",
+    "Start a model server on this machine and look again, or name the address of one; on the command line,"
+    " fabula connect URL does the same. For a model file of your own, start Fabula with --model PATH.gguf.",
+)
+
+
+@dataclass(eq=False)
+class Opened:
+    """An open endpoint. It is closed, its child process ended, once it is retired and nobody borrows it."""
+
+    profile: Profile
+    endpoint: Endpoint
+    capabilities: Capabilities
+    _borrowers: int = 0
+    _retired: bool = False
+    _over: trio.Event = field(default_factory=trio.Event)
+
+    @contextmanager
+    def lent(self) -> Iterator[tuple[Endpoint, Capabilities]]:
+        """Open at least as long as this block."""
+        self._borrowers += 1
+        try:
+            yield self.endpoint, self.capabilities
+        finally:
+            self._borrowers -= 1
+            self._look_whether_it_is_over()
+
+    def retire(self) -> None:
+        """Nobody borrows it from now on; whoever does already may finish."""
+        self._retired = True
+        self._look_whether_it_is_over()
+
+    async def until_over(self) -> None:
+        """Wait until it may be closed."""
+        await self._over.wait()
+
+    def _look_whether_it_is_over(self) -> None:
+        if self._retired and not self._borrowers:
+            self._over.set()
+
+
 @dataclass
 class Endpoints:
-    """Who narrates, with which sampler and budgets."""
+    """Who narrates, with which sampler and budgets. `intended` narrates, is being opened, or has failed; in
+    a process that only serves it is what a worker would begin with."""
 
     sampler: Sampler = field(default_factory=Sampler)
     budgets: Budgets = field(default_factory=Budgets)
-    notice: Notice | None = None
+    intended: Profile | None = None
     failure: FabulaError | None = None
     fallback: Endpoint | None = None
     """Who is asked once more when a decision is refused."""
     deciding: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
     """One decision at a time: those that wait their turn do not spend their ten seconds waiting."""
-    _narrator: Endpoint | None = None
+    _narrator: Opened | None = None
     _classifier: Endpoint | None = None
-    _capabilities: Capabilities | None = None
+    _nursery: trio.Nursery | None = None
     _settled: trio.Event = field(default_factory=trio.Event)
 
     @property
@@ -45,32 +98,86 @@ class Endpoints:
     @property
     def model(self) -> str:
         """The narrator's model, as its endpoint names it; empty until it is ready."""
-        return self._narrator.model if self._narrator is not None else ""
+        return (model_name(self._narrator.endpoint.model) or "") if self._narrator is not None else ""
 
-    def use(self, narrator: Endpoint, capabilities: Capabilities) -> None:
-        """From now on this endpoint narrates."""
-        self._narrator, self._capabilities = narrator, capabilities
-        self.failure = None
+    @property
+    def notice(self) -> Notice | None:
+        """What every page says of the narrator; nothing where all is well."""
+        if self.failure is not None:
+            return Notice(self.failure.message, self.failure.hint)
+        one = self.intended
+        return TINY if one is not None and one.kind == "embedded" and not one.model_path else None
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Hold whatever is open, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            task_status.started()
+            await trio.sleep_forever()
+
+    async def begin(self, profile: Profile) -> None:
+        """Let this one narrate from the start, unless another was chosen while it was being opened. That it
+        cannot be had is told to whoever waits for it."""
+        self.intended = profile
+        try:
+            opened = await self.open(profile)
+        except FabulaError as error:
+            if not self.ready:
+                self.failure = error
+                self._settled.set()
+            return
+        if self.ready:
+            opened.retire()
+        else:
+            self.use(opened)
+
+    async def open(self, profile: Profile) -> Opened:
+        """Open an endpoint and ask it what it is.
+
+        Raises:
+            FabulaError: it could not be started, or does not answer.
+        """
+        if self._nursery is None:
+            raise FabulaError("No endpoint can be opened: the program is not running.")
+        opened: Opened = await self._nursery.start(_keep, profile)
+        return opened
+
+    def use(self, opened: Opened) -> None:
+        """From now on this one narrates. Replies that another has begun are finished by it."""
+        before, self._narrator = self._narrator, opened
+        self.intended, self.failure = opened.profile, None
         self._settled.set()
+        if before is not None:
+            before.retire()
 
-    def give_up(self, failure: FabulaError) -> None:
-        """The endpoint cannot be had; runs that wait for it fail with this."""
-        self.failure = failure
-        self._settled.set()
-
-    async def classifier(self) -> Endpoint:
+    @asynccontextmanager
+    async def classifier(self) -> AsyncIterator[Endpoint]:
         """Who answers structured decisions: the narrator, unless another is set up for it."""
         if self._classifier is not None:
-            return self._classifier
-        return (await self.narrator())[0]
+            yield self._classifier
+            return
+        async with self.narrator() as (endpoint, _):
+            yield endpoint
 
-    async def narrator(self) -> tuple[Endpoint, Capabilities]:
-        """The narrating endpoint, as soon as it is ready.
+    @asynccontextmanager
+    async def narrator(self) -> AsyncIterator[tuple[Endpoint, Capabilities]]:
+        """The narrating endpoint, as soon as it is ready; it stays open for the block. One that could not be
+        had is asked again, so that a run's next attempt finds a server that was started meanwhile.
 
         Raises:
             FabulaError: it could not be started.
         """
         await self._settled.wait()
-        if self._narrator is None or self._capabilities is None:
+        if self._narrator is None and self.intended is not None:
+            await self.begin(self.intended)
+        if self._narrator is None:
             raise self.failure or FabulaError("No endpoint is set up to narrate.")
-        return self._narrator, self._capabilities
+        with self._narrator.lent() as lent:
+            yield lent
+
+
+async def _keep(profile: Profile, *, task_status: trio.TaskStatus[Opened]) -> None:
+    async with open_endpoint(profile) as endpoint:
+        opened = Opened(profile, endpoint, await endpoint.probe())
+        task_status.started(opened)
+        await opened.until_over()

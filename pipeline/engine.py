@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
+from pipeline.offer import Offer
 from pipeline.play import Play
 from store.store import Store
 
@@ -18,6 +19,7 @@ class Engine:
     feed: Feed
     play: Play
     endpoints: Endpoints
+    offer: Offer
     working: bool
     metrics: Callable[[], bytes]
     trouble: Callable[[], list[str]]

@@ -15,6 +15,7 @@ from pipeline.engine import Engine
 from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
+from web.endpoints import chosen
 from web.events import chat_events
 from web.models import (
     MAX_ID_DIGITS,
@@ -22,6 +23,8 @@ from web.models import (
     ChatIn,
     ChatOut,
     CountOut,
+    EndpointIn,
+    EndpointsOut,
     HealthOut,
     IdOut,
     RunOut,
@@ -29,6 +32,7 @@ from web.models import (
     TurnIn,
     TurnOut,
 )
+from web.narrating import told_endpoints
 
 M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[Request], Awaitable[Response]]
@@ -189,6 +193,20 @@ async def metrics(request: Request) -> Response:
     )
 
 
+async def list_endpoints(request: Request) -> Response:
+    return answer(told_endpoints(engine_of(request)))
+
+
+async def look_for_endpoints(request: Request) -> Response:
+    await engine_of(request).offer.look()
+    return await list_endpoints(request)
+
+
+async def choose_endpoint(request: Request) -> Response:
+    await chosen(engine_of(request), await body(request, EndpointIn))
+    return await list_endpoints(request)
+
+
 OPERATIONS: Sequence[Operation] = (
     Operation("GET", "/api/bots", "The bots", list_bots, gives=list[BotOut]),
     Operation("POST", "/api/bots", "Create a bot", create_bot, 201, takes=BotAuthored, gives=IdOut),
@@ -234,6 +252,28 @@ OPERATIONS: Sequence[Operation] = (
     ),
     Operation("POST", "/api/runs/{run_id}/retry", "Try a run again", retry_run, gives=CountOut),
     Operation("POST", "/api/runs/{run_id}/discard", "Give a run up", discard_run, gives=CountOut),
+    Operation(
+        "GET",
+        "/api/endpoints",
+        "What narrates, and which servers were found",
+        list_endpoints,
+        gives=EndpointsOut,
+    ),
+    Operation(
+        "POST",
+        "/api/endpoints",
+        "Check an endpoint, keep it in config.toml and let it narrate from now on",
+        choose_endpoint,
+        takes=EndpointIn,
+        gives=EndpointsOut,
+    ),
+    Operation(
+        "POST",
+        "/api/endpoints/look",
+        "Look for model servers on this machine again",
+        look_for_endpoints,
+        gives=EndpointsOut,
+    ),
     Operation("GET", "/healthz", "Ready, or why not", health, gives=HealthOut),
     Operation("GET", "/metrics", "Prometheus metrics", metrics),
 )

@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pipeline.inference.errors import EndpointFailed
 from store.errors import Conflict, DiskFull, FabulaError, Invalid, NotFound, Refused, StoreFailed
-from web.models import MAX_ID_DIGITS, ErrorOut, ErrorText
+from web.models import MAX_ID_DIGITS, EndpointIn, ErrorOut, ErrorText
 from web.security import HEADERS
 from web.templates import page
 
@@ -21,10 +22,13 @@ KINDS: tuple[tuple[type[FabulaError], int, str], ...] = (
     (Refused, 409, "Nothing was changed."),
     (DiskFull, 507, "This was not saved. Everything saved before is safe."),
     (StoreFailed, 503, "The story cannot be read or written just now. What was saved stays saved."),
+    (EndpointFailed, 502, "Nothing was changed: what narrated before narrates on."),
     (FabulaError, 500, "It may not have been done."),
 )
 """Kind of error → HTTP status, and what it means to the person who meets it."""
 SHOWN_VALUE_CHARS = 60
+SECRETIVE = frozenset({EndpointIn.__name__})
+"""What may hold a key, perhaps under a misspelt name: none of its values is said again."""
 _OF_AN_ID = re.compile(r"/(bot|chat|run|turn)s/([^/]+)")
 _WHERE_TO_LOOK = "Check the address, or go back to the chats."
 
@@ -44,7 +48,7 @@ def invalid(error: ValidationError) -> Invalid:
     """The first wrong field: its name, its value and what would be right."""
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or "the request"
-    value = ascii(first.get("input"))
+    value = "not repeated here" if error.title in SECRETIVE else ascii(first.get("input"))
     if len(value) > SHOWN_VALUE_CHARS:
         value = f"{value[:SHOWN_VALUE_CHARS]}… ({len(value)} characters)"
     rule = first["msg"].removeprefix("Value error, ")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from store.events import Name, Text
 
@@ -111,3 +111,46 @@ class HealthOut(BaseModel):
     working: bool = Field(description="Whether this process also runs stages")
     model: str
     trouble: list[str]
+
+
+class EndpointIn(BaseModel):
+    """An endpoint that shall narrate. What is sent here may hold a key, so no error repeats it."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(
+        default="",
+        pattern="^([A-Za-z0-9][A-Za-z0-9_-]{0,39})?$",
+        description="What config.toml calls it; by default the name it has there, or its host",
+    )
+    kind: Literal["openai", "ollama", "embedded"] = "openai"
+    base_url: Text = Field(default="", max_length=2000, description="Not needed for embedded")
+    model: Text = Field(default="", max_length=300, description="By default the server's first")
+    api_key: SecretStr | None = Field(default=None, description="Kept in secrets.toml and never shown")
+
+
+class NarratorOut(_Out):
+    """What narrates, or is about to."""
+
+    name: str
+    kind: Literal["openai", "ollama", "embedded"]
+    base_url: str
+    model: str
+    state: Literal["ready", "loading", "failed", "elsewhere"] = Field(
+        description="elsewhere: this process only serves; a worker begins with this at its next start"
+    )
+
+
+class FoundOut(_Out):
+    """A model server of this machine."""
+
+    name: str
+    kind: Literal["openai", "ollama"]
+    base_url: str
+    models: tuple[str, ...]
+    needs_key: bool = Field(description="It has not told its models, because it wants a key first")
+
+
+class EndpointsOut(_Out):
+    narrator: NarratorOut | None
+    notice: str = Field(description="What a person should know about the narrator; empty when all is well")
+    found: tuple[FoundOut, ...]

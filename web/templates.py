@@ -9,7 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.templating import Jinja2Templates
 
+from pipeline.engine import Engine
 from web.markup import rendered
+from web.narrating import told_endpoints
 
 FOLDER = Path(__file__).parent
 TEMPLATES = Jinja2Templates(directory=FOLDER / "templates")
@@ -28,5 +30,6 @@ TEMPLATES.env.filters["when"] = _when
 
 
 def page(request: Request, name: str, values: dict[str, Any], *, status: int = 200) -> Response:
-    notice = request.app.state.engine.endpoints.notice
-    return TEMPLATES.TemplateResponse(request, name, {"notice": notice, **values}, status_code=status)
+    engine: Engine = request.app.state.engine
+    shared = {"notice": engine.endpoints.notice, "endpoints": told_endpoints(engine)}
+    return TEMPLATES.TemplateResponse(request, name, {**shared, **values}, status_code=status)

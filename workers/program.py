@@ -4,7 +4,7 @@ Nothing below this module reaches for a part of its own; everything is passed in
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -13,21 +13,19 @@ import trio
 import actors
 from pipeline.config import Config, load
 from pipeline.config_paths import DataPaths
-from pipeline.endpoints import Endpoints, Notice
+from pipeline.endpoints import BUNDLED, EMBEDDED, Endpoints
 from pipeline.engine import Engine
 from pipeline.feed import Feed
-from pipeline.inference.discovery import discover
-from pipeline.inference.endpoints import Profile, open_endpoint
+from pipeline.inference.discovery import USUAL, Candidate
+from pipeline.inference.endpoints import Profile
 from pipeline.inference.gguf import checked_model
+from pipeline.offer import Offer
 from pipeline.play import Play
 from pipeline.stage import Lane, Pipeline
 from pipeline.tokens import TokenCounter
-from store.errors import FabulaError
 from store.store import Store, open_store
 from workers.consumer import Consumer
 from workers.telemetry import Telemetry
-
-EMBEDDED = "embedded"
 
 
 @dataclass
@@ -56,9 +54,15 @@ def watched(pipeline: Pipeline) -> tuple[str, ...]:
 
 @asynccontextmanager
 async def open_program(
-    paths: DataPaths, *, model: str | None = None, work: bool = True, environ: Mapping[str, str] = os.environ
+    paths: DataPaths,
+    *,
+    model: str | None = None,
+    work: bool = True,
+    environ: Mapping[str, str] = os.environ,
+    candidates: Sequence[Candidate] = USUAL,
 ) -> AsyncIterator[Program]:
     """Open everything; on the way out the consumer finishes or hands back what it holds, within seconds.
+    `candidates` are the servers that are looked for where none is configured.
 
     Raises:
         FabulaError: the data folder, the database or the configuration cannot be used.
@@ -70,19 +74,19 @@ async def open_program(
     with open_store(paths.database, pipeline.routes) as store:
         store.writer.attach(trio.lowlevel.current_trio_token())
         feed = Feed(store, watched(pipeline))
-        endpoints = Endpoints(config.sampler, config.budget)
+        offer = Offer(_endpoints(config, model), paths, environ, candidates, work)
         counter = TokenCounter()
         telemetry = Telemetry(store)
-        consumer = Consumer(store, pipeline, feed, endpoints, counter) if work else None
-        engine = Engine(
-            store, feed, Play(store), endpoints, work, telemetry.render, _trouble(store, endpoints, work)
-        )
+        consumer = Consumer(store, pipeline, feed, offer.endpoints, counter) if work else None
+        trouble = _trouble(store, offer.endpoints, work)
+        engine = Engine(store, feed, Play(store), offer.endpoints, offer, work, telemetry.render, trouble)
         async with trio.open_nursery() as background, trio.open_nursery() as working:
             background.start_soon(feed.run)
             background.start_soon(store.wake.run)
+            await background.start(offer.endpoints.run)
+            background.start_soon(_begin, offer, bool(model) or config.narrator is not None)
             if consumer is not None:
                 telemetry.listen_to(consumer.huey)
-                background.start_soon(_keep_endpoint, endpoints, config, model)
                 background.start_soon(_warm, counter)
                 await working.start(consumer.run)
             try:
@@ -105,40 +109,22 @@ async def _warm(counter: TokenCounter) -> None:
     await trio.to_thread.run_sync(counter.count, "warm")
 
 
-async def _keep_endpoint(endpoints: Endpoints, config: Config, model: str | None) -> None:
-    """Open the narrating endpoint and keep it for as long as the program runs."""
-    try:
-        profile, notice = await _choose(config, model)
-        endpoints.notice = notice
-        async with open_endpoint(profile) as endpoint:
-            capabilities = await endpoint.probe()
-            endpoints.use(endpoint, capabilities)
-            await trio.sleep_forever()
-    except FabulaError as error:
-        endpoints.notice = Notice(error.message, error.hint)
-        endpoints.give_up(error)
+def _endpoints(config: Config, model: str | None) -> Endpoints:
+    """The model asked for, else the configured endpoint, else the one that is installed with Fabula."""
+    asked = Profile(name=EMBEDDED, kind="embedded", model_path=model) if model else config.narrator
+    return Endpoints(config.sampler, config.budget, asked or BUNDLED)
 
 
-async def _choose(config: Config, model: str | None) -> tuple[Profile, Notice | None]:
-    """The model asked for, else the configured endpoint, else the embedded one with a word about it."""
-    if model:
-        return Profile(name=EMBEDDED, kind="embedded", model_path=model), None
-    if config.narrator is not None:
-        return config.narrator, None
-    found = await discover()
-    offer = " ".join(
-        f"{one.name} answers at {one.base_url}: put it into data/config.toml to use it." for one in found
-    )
-    how = (
-        "Run `fabula connect URL` with the address of an OpenAI-compatible server, or start Fabula with"
-        " --model PATH.gguf for a model file of your own."
-    )
-    notice = Notice(
-        "This is the embedded model, SmolLM2 with 135 million parameters: it shows that everything works,"
-        " but it is tiny and its prose is poor.",
-        f"{offer} {how}".strip(),
-    )
-    return Profile(name=EMBEDDED, kind="embedded"), notice
+async def _begin(offer: Offer, configured: bool) -> None:
+    """Open what narrates first. This machine's ports are asked only where nothing is configured, or where
+    what is configured cannot be had."""
+    endpoints = offer.endpoints
+    if not configured:
+        await offer.look()
+    if offer.works and endpoints.intended is not None:
+        await endpoints.begin(endpoints.intended)
+        if endpoints.failure is not None and not offer.looked:
+            await offer.look()
 
 
 def _trouble(store: Store, endpoints: Endpoints, work: bool) -> Callable[[], list[str]]:

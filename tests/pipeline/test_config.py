@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import EndpointSection, key_variable, load, save_endpoint
+from pipeline.config import EndpointSection, key_variable, load, plan_endpoint, save_endpoint
 from pipeline.config_paths import DataPaths, data_paths
-from store.errors import Invalid
+from store.errors import Conflict, Invalid
 
 
 @pytest.fixture
@@ -207,3 +207,43 @@ def test_the_example_in_the_documentation_is_right(paths: DataPaths) -> None:
     read, default = load(paths, {}), load(DataPaths(paths.folder / "none", paths.database), {})
     assert read.narrator is not None
     assert (read.server, read.sampler, read.budget) == (default.server, default.sampler, default.budget)
+
+
+def test_a_planned_endpoint_is_what_the_next_start_would_open(paths: DataPaths) -> None:
+    section = EndpointSection(base_url="https://api.example.org/v1/chat/completions", model="big")
+    planned = plan_endpoint(paths, {"FABULA_API_KEY_API_EXAMPLE_ORG": "sk-env"}, section)
+    assert (planned.name, planned.section.base_url) == ("api-example-org", "https://api.example.org/v1")
+    assert not paths.config.exists()
+    save_endpoint(paths, planned.name, planned.section)
+    assert load(paths, {"FABULA_API_KEY_API_EXAMPLE_ORG": "sk-env"}).narrator == planned.profile
+
+
+def test_a_new_endpoint_takes_no_name_that_stands_for_another_address(paths: DataPaths) -> None:
+    save_endpoint(paths, "ollama", EndpointSection(kind="ollama", base_url="http://10.0.0.5:11434"))
+    here = EndpointSection(kind="ollama", base_url="http://127.0.0.1:11434")
+    assert plan_endpoint(paths, {}, here, suggested="Ollama").name == "ollama-2"
+    assert plan_endpoint(paths, {}, here).name == "local"
+    there = EndpointSection(kind="ollama", base_url="http://10.0.0.5:11434/")
+    assert plan_endpoint(paths, {}, there, suggested="Ollama").name == "ollama"
+
+
+def test_a_key_is_not_planned_for_another_address(paths: DataPaths) -> None:
+    save_endpoint(paths, "x", EndpointSection(base_url="http://one/v1"), key="sk-1")
+    elsewhere = EndpointSection(base_url="http://two/v1")
+    with pytest.raises(Conflict, match="another address"):
+        plan_endpoint(paths, {}, elsewhere, name="x")
+    moved = plan_endpoint(paths, {}, elsewhere, name="x", key="sk-2")
+    assert moved.profile.api_key is not None
+    assert moved.profile.api_key.get_secret_value() == "sk-2"
+
+
+def test_a_variable_stands_over_a_given_key_and_so_does_not_move_either(paths: DataPaths) -> None:
+    save_endpoint(paths, "x", EndpointSection(base_url="http://one/v1"))
+    with pytest.raises(Conflict, match="another address"):
+        plan_endpoint(
+            paths,
+            {"FABULA_API_KEY_X": "sk-1"},
+            EndpointSection(base_url="http://two/v1"),
+            name="x",
+            key="sk-2",
+        )

@@ -1,6 +1,7 @@
 """The web application on a real socket, with a real store and the scripted endpoint behind it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import trio
 
 from pipeline.config_paths import data_paths
+from pipeline.inference.discovery import Candidate
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
 from tests.processes import narrate_with
 from web.app import create_app
@@ -32,6 +34,12 @@ class Site:
         chat = await self.client.post("/api/chats", json={"host_id": bot.json()["id"]})
         return int(chat.json()["id"])
 
+    async def narrates(self) -> str:
+        """The model that narrates, once one does."""
+        with trio.fail_after(30):
+            async with self.program.engine.endpoints.narrator() as (endpoint, _):
+                return endpoint.model
+
     async def turns(self, chat_id: int, number: int) -> list[dict[str, object]]:
         """The chat's turns, once there are so many."""
         with trio.fail_after(10):
@@ -46,19 +54,29 @@ class Site:
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with fake_endpoint() as fake:
         narrate_with(tmp_path, fake.base_url)
-        async with open_program(data_paths(tmp_path, {}), environ={}) as program:
-            listener = listening_socket("127.0.0.1", 0)
-            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            shutdown, served = trio.Event(), trio.Event()
+        async with open_site(tmp_path, fake) as site:
+            await site.narrates()
+            yield site
 
-            async def until_served(task_status: trio.TaskStatus[None]) -> None:
-                app = create_app(program.engine)
-                await serve(app, listener, shutdown.wait, task_status=task_status)
-                served.set()
 
-            async with trio.open_nursery() as nursery, httpx.AsyncClient(base_url=address) as client:
-                await nursery.start(until_served)
-                await program.engine.endpoints.narrator()
-                yield Site(client, fake, program, address, shutdown, served)
-                program.engine.feed.close()
-                shutdown.set()
+@asynccontextmanager
+async def open_site(
+    folder: Path, fake: FakeEndpoint, *, candidates: Sequence[Candidate] = (), work: bool = True
+) -> AsyncIterator[Site]:
+    """The page over a data folder; `candidates` are the servers this machine may have."""
+    opened = open_program(data_paths(folder, {}), environ={}, candidates=candidates, work=work)
+    async with opened as program:
+        listener = listening_socket("127.0.0.1", 0)
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        shutdown, served = trio.Event(), trio.Event()
+
+        async def until_served(task_status: trio.TaskStatus[None]) -> None:
+            app = create_app(program.engine)
+            await serve(app, listener, shutdown.wait, task_status=task_status)
+            served.set()
+
+        async with trio.open_nursery() as nursery, httpx.AsyncClient(base_url=address) as client:
+            await nursery.start(until_served)
+            yield Site(client, fake, program, address, shutdown, served)
+            program.engine.feed.close()
+            shutdown.set()

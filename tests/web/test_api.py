@@ -46,6 +46,7 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         "/api/bots/{bot_id}": {"name": "Ada"},
         "/api/chats": {"host_id": bot_id},
         "/api/chats/{chat_id}/turns": {"text": "Again"},
+        "/api/endpoints": {"kind": "openai", "base_url": site.fake.base_url, "model": "fake-model"},
     }
     for one in OPERATIONS:
         if one.path.endswith("/events"):
