@@ -50,8 +50,9 @@ def _run(found: Row) -> Run:
     return Run(*(*found[:-1], error))
 
 
-def bots(db: apsw.Connection) -> list[Bot]:
-    found = rows(db, f"SELECT {BOT} FROM bot WHERE NOT archived ORDER BY name, id")
+def bots(db: apsw.Connection, *, archived: bool = False) -> list[Bot]:
+    """The bots of the library by name, the archived too if asked for."""
+    found = rows(db, f"SELECT {BOT} FROM bot WHERE archived <= ? ORDER BY name, id", (int(archived),))
     return [bot_of(one) for one in found]
 
 

@@ -4,9 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import pydantic
@@ -16,14 +14,13 @@ import typer
 from rich.progress import Progress
 
 from pipeline.config import EndpointSection, load, save_endpoint
-from pipeline.config_paths import DataPaths, data_paths
 from pipeline.play import Play
 from store import ledger, queries, rebuild
 from store.errors import FabulaError, Invalid, NotFound
 from store.events import BotAuthored
-from store.store import Store, open_store
-from workers import saying, serving
-from workers.program import pipeline_of_actors
+from store.store import Store
+from workers import cli_knowing, saying, serving
+from workers.cli_options import ChatOption, Data, Json, Model, StageOption, paths_of, store_of
 from workers.terminal import OUT, explain, show_json, show_table, write
 
 app = typer.Typer(name="fabula", help="A local-first role-play engine.", no_args_is_help=True)
@@ -31,18 +28,6 @@ bot_app = typer.Typer(help="Bots: the characters you play with.", no_args_is_hel
 chat_app = typer.Typer(help="Chats: stories under way.", no_args_is_help=True)
 app.add_typer(bot_app, name="bot")
 app.add_typer(chat_app, name="chat")
-
-Data = Annotated[
-    Path | None, typer.Option("--data", help="The data folder. Default: FABULA_DATA, or ./data.")
-]
-Model = Annotated[str | None, typer.Option(help="Run this GGUF file instead of the configured endpoint.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-StageOption = Annotated[str | None, typer.Option(help="Only this stage.")]
-ChatOption = Annotated[int | None, typer.Option(help="Only this chat.")]
-
-
-def _paths(data: Path | None) -> DataPaths:
-    return data_paths(data, os.environ)
 
 
 @app.command()
@@ -57,7 +42,7 @@ def serve(
     """Serve the page and run the stages, until Ctrl+C."""
     trio.run(
         lambda: serving.run_server(
-            _paths(data), host=host, port=port, model=model, work=not no_workers, visit=open_
+            paths_of(data), host=host, port=port, model=model, work=not no_workers, visit=open_
         )
     )
 
@@ -65,7 +50,7 @@ def serve(
 @app.command()
 def worker(data: Data = None, model: Model = None) -> None:
     """Run stages for a page that is served with --no-workers; several may run at once."""
-    trio.run(lambda: serving.run_worker(_paths(data), model=model))
+    trio.run(lambda: serving.run_worker(paths_of(data), model=model))
 
 
 @app.command()
@@ -88,7 +73,7 @@ def drain(
 
         left, dead = trio.run(
             lambda: saying.drain(
-                _paths(data), stage=stage, chat_id=chat, timeout_s=timeout, model=model, progress=progress
+                paths_of(data), stage=stage, chat_id=chat, timeout_s=timeout, model=model, progress=progress
             )
         )
     OUT.print(f"{left} run(s) left, {len(dead)} dead.")
@@ -96,14 +81,10 @@ def drain(
         raise typer.Exit(1)
 
 
-def _store(data: Path | None) -> AbstractContextManager[Store]:
-    return open_store(_paths(data).database, pipeline_of_actors().routes)
-
-
 @app.command()
 def status(data: Data = None, as_json: Json = False) -> None:
     """How many runs stand where, stage by stage."""
-    with _store(data) as store:
+    with store_of(data) as store:
         counted = ledger.counts(store.hot)
     listed = [{"stage": stage, "state": state, "runs": n} for (stage, state), n in sorted(counted.items())]
     if as_json:
@@ -121,7 +102,7 @@ def runs(
     as_json: Json = False,
 ) -> None:
     """The newest runs."""
-    with _store(data) as store:
+    with store_of(data) as store:
         found = queries.runs(store.hot, state=state, stage=stage, chat_id=chat)
     if as_json:
         show_json([asdict(run) for run in found])
@@ -139,7 +120,7 @@ def retry(
     chat: ChatOption = None,
 ) -> None:
     """Give failed runs another round of attempts."""
-    with _store(data) as store:
+    with store_of(data) as store:
         ids = _chosen(store, run, all_dead, stage, chat)
         changed = store.writer.call(lambda txn: ledger.retry(txn.connection, ids, now=txn.now), durable=True)
     OUT.print(f"{changed} run(s) will be tried again.")
@@ -154,7 +135,7 @@ def discard(
     chat: ChatOption = None,
 ) -> None:
     """Give runs up; the events that called for them stay."""
-    with _store(data) as store:
+    with store_of(data) as store:
         ids = _chosen(store, run, all_dead, stage, chat)
         changed = store.writer.call(
             lambda txn: ledger.discard(txn.connection, ids, now=txn.now), durable=True
@@ -181,7 +162,7 @@ def rebuild_(
     check: Annotated[bool, typer.Option("--check", help="Compare only; exit 1 if anything differs.")] = False,
 ) -> None:
     """Fold the log again; no model is asked."""
-    with _store(data) as store, Progress(transient=True) as bar:
+    with store_of(data) as store, Progress(transient=True) as bar:
         total = (store.hot.execute("SELECT count(*) FROM event").fetchone() or (0,))[0]
         task = bar.add_task("folding", total=int(str(total)))
 
@@ -218,7 +199,7 @@ def bot_new(
         personality=personality,
         first_message=first_message,
     )
-    with _store(data) as store:
+    with store_of(data) as store:
         OUT.print(trio.run(_attached, store, lambda play: play.author_bot(bot)))
 
 
@@ -230,7 +211,7 @@ def chat_new(
     you: Annotated[str, typer.Option(help="Your name in the story.")] = "You",
 ) -> None:
     """Start a chat and print its id."""
-    with _store(data) as store:
+    with store_of(data) as store:
         OUT.print(trio.run(_attached, store, lambda play: play.start_chat(bot, title=title, you_name=you)))
 
 
@@ -247,7 +228,7 @@ def say(
     model: Model = None,
 ) -> None:
     """Send a turn and print the reply as it is written."""
-    trio.run(lambda: saying.say(_paths(data), chat, text, model=model, write=write))
+    trio.run(lambda: saying.say(paths_of(data), chat, text, model=model, write=write))
 
 
 @app.command()
@@ -260,7 +241,7 @@ def connect(
     ask_key: Annotated[bool, typer.Option("--key", help="Ask for an API key.")] = False,
 ) -> None:
     """Let a model server narrate; written to config.toml, the key to secrets.toml."""
-    paths = _paths(data)
+    paths = paths_of(data)
     key = typer.prompt("API key", hide_input=True) if ask_key else None
     save_endpoint(paths, name, EndpointSection(kind=kind, base_url=url, model=model), key)
     load(paths, os.environ)
@@ -277,6 +258,10 @@ def bench(name: str, as_json: Json = False) -> None:
         show_json(measured.model_dump())
     else:
         show_table(("figure", "value"), [{"figure": k, "value": v} for k, v in measured.figures.items()])
+
+
+app.command()(cli_knowing.prompt)
+app.command()(cli_knowing.why)
 
 
 def main() -> None:

@@ -31,6 +31,14 @@ def test_a_story_from_the_command_line(tmp_path: Path) -> None:
         checked = run_fabula("rebuild", "--check", data=tmp_path)
         assert (checked.returncode, "0 difference(s)" in checked.stdout) == (0, True)
         assert run_fabula("rebuild", data=tmp_path).returncode == 0
+        shown = json.loads(run_fabula("prompt", chat, "--json", data=tmp_path).stdout)
+        assert shown["configuration"] == "solo with host"
+        assert [b["text"] for b in shown["blocks"] if b["name"] == "turn to answer"] == ["Only me."]
+        known = json.loads(
+            run_fabula("why", chat, "only me", "--speaker", "ada", "--json", data=tmp_path).stdout
+        )
+        assert [one["how"] for one in known] == ["witnessed"]
+        assert "knows nothing of 'the sea'" in run_fabula("why", chat, "the sea", data=tmp_path).stdout
 
 
 def test_dead_runs_are_shown_retried_and_discarded(tmp_path: Path) -> None:

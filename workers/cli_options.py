@@ -1,0 +1,28 @@
+"""Options that several commands share, and what they open."""
+
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.config_paths import DataPaths, data_paths
+from store.store import Store, open_store
+from workers.program import pipeline_of_actors
+
+Data = Annotated[
+    Path | None, typer.Option("--data", help="The data folder. Default: FABULA_DATA, or ./data.")
+]
+Model = Annotated[str | None, typer.Option(help="Run this GGUF file instead of the configured endpoint.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+StageOption = Annotated[str | None, typer.Option(help="Only this stage.")]
+ChatOption = Annotated[int | None, typer.Option(help="Only this chat.")]
+
+
+def paths_of(data: Path | None) -> DataPaths:
+    return data_paths(data, os.environ)
+
+
+def store_of(data: Path | None) -> AbstractContextManager[Store]:
+    return open_store(paths_of(data).database, pipeline_of_actors().routes)
