@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pipeline.context import Context, Interrupted, Writing
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Capabilities, Endpoint, Request, Usage
-from pipeline.prompt.assembly import Layout
 from pipeline.prompt.compose import Measure, compose
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.retry import Retry
@@ -74,7 +73,7 @@ async def _follow(
 ) -> _Rendered:
     """Send the prompt and follow the stream to whatever end it comes to."""
     budgets = ctx.endpoints.budgets.within(capabilities.context_tokens)
-    layout: Layout = "cache" if capabilities.caches_prefix else "classic"
+    layout = ctx.endpoints.layout_for(capabilities)
     measure = Measure(ctx.counter.for_model(endpoint.model), budgets, layout)
     composed = compose(ctx.db, turn_id, writing.speaker_id, measure)
     prompt = composed.prompt

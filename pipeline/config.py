@@ -7,7 +7,7 @@ keeps a person's comments and order.
 import re
 from collections.abc import Mapping, MutableMapping
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import tomlkit
@@ -60,8 +60,15 @@ class ProfileSection(_Section):
     narrate: str = ""
 
 
+class PromptSection(_Section):
+    """`[prompt]`: how prompts are laid out; auto is cache wherever the endpoint caches prefixes."""
+
+    layout: Literal["auto", "cache", "classic"] = "auto"
+
+
 class _File(_Section):
     server: Server = Server()
+    prompt: PromptSection = PromptSection()
     endpoint: dict[str, EndpointSection] = {}
     sampler: _SamplerSection = _SamplerSection()
     budget: Budgets = Budgets()
@@ -97,6 +104,7 @@ class Config(BaseModel):
     server: Server
     sampler: Sampler
     budget: Budgets
+    prompt: PromptSection
     narrator: Profile | None
     token: SecretStr | None
 
@@ -127,6 +135,7 @@ def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
         ),
         sampler=HOUSE_SAMPLER.model_copy(update=read.sampler.model_dump(exclude_unset=True)),
         budget=_budget(read, paths),
+        prompt=read.prompt,
         narrator=_narrator(read, secrets, environ, paths),
         token=token if token and token.get_secret_value().strip() else None,
     )

@@ -8,12 +8,14 @@ narrator, so the one before stays open until the last reply it has begun is fini
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 import trio
 
 from pipeline.inference.endpoints import Profile, open_endpoint
 from pipeline.inference.openai import model_name
 from pipeline.inference.types import Capabilities, Endpoint, Sampler
+from pipeline.prompt.assembly import Layout
 from pipeline.prompt.budget import Budgets
 from store.errors import FabulaError
 
@@ -82,6 +84,7 @@ class Endpoints:
     budgets: Budgets = field(default_factory=Budgets)
     intended: Profile | None = None
     failure: FabulaError | None = None
+    layout: Literal["auto", "cache", "classic"] = "auto"
     fallback: Endpoint | None = None
     """Who is asked once more when a decision is refused."""
     deciding: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
@@ -90,6 +93,12 @@ class Endpoints:
     _classifier: Endpoint | None = None
     _nursery: trio.Nursery | None = None
     _settled: trio.Event = field(default_factory=trio.Event)
+
+    def layout_for(self, capabilities: Capabilities) -> Layout:
+        """How a prompt for this endpoint is laid out."""
+        if self.layout != "auto":
+            return self.layout
+        return "cache" if capabilities.caches_prefix else "classic"
 
     @property
     def ready(self) -> bool:

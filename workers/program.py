@@ -112,7 +112,7 @@ async def _warm(counter: TokenCounter) -> None:
 def _endpoints(config: Config, model: str | None) -> Endpoints:
     """The model asked for, else the configured endpoint, else the one that is installed with Fabula."""
     asked = Profile(name=EMBEDDED, kind="embedded", model_path=model) if model else config.narrator
-    return Endpoints(config.sampler, config.budget, asked or BUNDLED)
+    return Endpoints(config.sampler, config.budget, asked or BUNDLED, layout=config.prompt.layout)
 
 
 async def _begin(offer: Offer, configured: bool) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from ops.bench import pages, runs, streams
+from ops.bench import pages, prefix, runs, streams
 from ops.bench.report import Report
 from store.errors import Invalid
 
@@ -14,6 +14,7 @@ BENCHES: Mapping[str, Callable[[], Report]] = {
     "rebuild": pages.rebuild,
     "open": pages.open_chat,
     "start": pages.start,
+    "prefix": prefix.prefix,
 }
 
 
