@@ -13,7 +13,7 @@ from pipeline.inference.types import Message, Role
 from pipeline.prompt.blocks import Block, Breakdown, Origin, Piece, Prompt, Tier
 from pipeline.prompt.budget import Budgets, PromptTooLarge
 from pipeline.prompt.macros import substitute
-from pipeline.prompt.parts import Fitted, fitted
+from pipeline.prompt.parts import Fitted, fitted, trimmed
 from pipeline.prompt.scene import Configuration, Scene, Where
 from pipeline.prompt.window import Said, Telling, Window, newest_that_fit
 from pipeline.tokens import ModelCounter
@@ -59,13 +59,22 @@ def assemble(scene: Scene, counter: ModelCounter, budgets: Budgets, *, layout: L
     window = newest_that_fit(dialogue, parts.room_left, telling, steps=layout == "cache")
     lines = (*window.lines, answered) if answered is not None else window.lines
     opening = _opening(window, lines, scene.speaker.id)
-    head, tail = _placed(parts.fitted, layout)
+    known = (*parts.fitted, *_recalled(scene, lines, counter, parts.recall_room))
+    head, tail = _placed(known, layout)
     messages = [Message(role="system", content=_joined(identity.text, persona.text, *head)), *opening]
     messages = _spoken(messages, lines, scene.speaker.id, _note(scene, tail))
-    blocks = (identity, persona, *_ordered(parts.fitted, _dialogue(window)), *fixed[2:])
+    blocks = (identity, persona, *_ordered(known, _dialogue(window)), *fixed[2:])
     beside = sum(counter.message(message.content) for message in opening)
     made = _breakdown(blocks, budgets, layout, beside=beside)
     return Prompt(_closed(messages, closing), made, blocks)
+
+
+def _recalled(scene: Scene, lines: Sequence[Said], counter: ModelCounter, room: int) -> list[Fitted]:
+    """What comes back to mind of the turns that do not stand in the prompt anyway, as far as it fits."""
+    if scene.recall is None:
+        return []
+    part = scene.recall(frozenset(one.line.turn_id for one in lines))
+    return [trimmed(part, counter, room)] if part.pieces else []
 
 
 def _ordered(parts: Sequence[Fitted], dialogue: Block) -> list[Block]:

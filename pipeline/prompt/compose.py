@@ -3,7 +3,6 @@
 The narrator, the preview and the estimate all come through here, so that what is shown is what is sent.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import apsw
@@ -12,12 +11,11 @@ import structlog
 from pipeline.prompt.assembly import Layout, assemble
 from pipeline.prompt.blocks import Origin, Prompt
 from pipeline.prompt.budget import Budgets
-from pipeline.prompt.knowledge import scene_before
+from pipeline.prompt.knowledge import Recall, scene_before
 from pipeline.prompt.lineage import Leak, leaks, without
 from pipeline.prompt.scene import Configuration, Part, Scene
 from pipeline.tokens import ModelCounter
 from store import views
-from store.memories import Memory
 
 log = structlog.get_logger()
 
@@ -45,7 +43,7 @@ def compose(
     turn_id: int,
     speaker_id: int,
     measure: Measure,
-    recalled: Sequence[Memory] = (),
+    recall: Recall | None = None,
 ) -> Composed:
     """The prompt for a speaker's answer to a turn. A piece the speaker cannot know is left out and reported.
 
@@ -53,13 +51,13 @@ def compose(
         PromptTooLarge: what must be in it exceeds the hard budget.
         NotFound: the turn or the speaker does not exist.
     """
-    scene = scene_before(db, turn_id, speaker_id, recalled)
+    scene = scene_before(db, turn_id, speaker_id, recall)
     prompt = assemble(scene, measure.counter, measure.budgets, layout=measure.layout)
     chat_id = views.turn(db, turn_id).chat_id
     found = tuple(leaks(db, chat_id, speaker_id, prompt.blocks))
     if found:
         log.error("a prompt held what its speaker cannot know", chat=chat_id, leaks=list(map(str, found)))
-        scene = _cleared(scene_before(db, turn_id, speaker_id, recalled), without(found))
+        scene = _cleared(scene_before(db, turn_id, speaker_id, recall), without(found))
         prompt = assemble(scene, measure.counter, measure.budgets, layout=measure.layout)
     return Composed(prompt, scene.configuration, found)
 
@@ -67,7 +65,9 @@ def compose(
 def _cleared(scene: Scene, out: frozenset[tuple[Origin, int]]) -> Scene:
     parts = tuple(cleared for part in scene.parts if (cleared := _part(part, out)).pieces)
     lines = (line for line in scene.dialogue if (Origin.TURN, line.turn_id) not in out)
-    return replace(scene, parts=parts, dialogue=lines)
+    recall = scene.recall
+    cleared_recall = (lambda shown: _part(recall(shown), out)) if recall is not None else None
+    return replace(scene, parts=parts, dialogue=lines, recall=cleared_recall)
 
 
 def _part(part: Part, out: frozenset[tuple[Origin, int]]) -> Part:

@@ -6,7 +6,7 @@ since goes after it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 
 import apsw
@@ -40,6 +40,10 @@ TRUST_WORDS = (
 )
 
 
+Recall = Callable[[frozenset[int]], Sequence[Memory]]
+"""Asked with the turns that stand in the prompt anyway, gives the memories to add, the dearest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What the owner functions read from: the speaker's place in a chat at one moment."""
@@ -49,7 +53,6 @@ class View:
     speaker: Bot
     names: Mapping[int, str]
     states: Mapping[int, EntityState]
-    recalled: Sequence[Memory] = field(default=())
 
     @property
     def since(self) -> int:
@@ -70,9 +73,7 @@ def configuration_of(chat: Chat) -> Configuration:
     return Configuration.SOLO_WITH_HOST if host else Configuration.SOLO_WITH_GUEST
 
 
-def scene_before(
-    db: apsw.Connection, turn_id: int, speaker_id: int, recalled: Sequence[Memory] = ()
-) -> Scene:
+def scene_before(db: apsw.Connection, turn_id: int, speaker_id: int, recall: Recall | None = None) -> Scene:
     """The scene as a speaker knows it when it is to answer a turn.
 
     Raises:
@@ -80,7 +81,7 @@ def scene_before(
     """
     turn = views.turn(db, turn_id)
     chat, bot = views.chat(db, turn.chat_id), views.bot(db, speaker_id)
-    view = View(db, chat, bot, _names(db, chat, bot), relations.states(db, chat.id), recalled)
+    view = View(db, chat, bot, _names(db, chat, bot), relations.states(db, chat.id))
     configuration = configuration_of(chat)
     parts = (part for owner in PARTS[configuration] for part in owner(view))
     lines = chain([turn], _heard(db, chat, turn, speaker_id))
@@ -91,6 +92,7 @@ def scene_before(
         tuple(part for part in parts if part.pieces),
         configuration,
         named=configuration in (Configuration.ALL_THREE, Configuration.MEANWHILE),
+        recall=(lambda shown: _recalled(view, recall(shown))) if recall is not None else None,
     )
 
 
@@ -254,10 +256,10 @@ def pinned(view: View) -> list[Part]:
     ]
 
 
-def recalled(view: View) -> list[Part]:
+def _recalled(view: View, found: Sequence[Memory]) -> Part:
     """What the turn to answer brings back to the speaker's mind."""
-    pieces = tuple(_memory(one) for one in view.recalled)
-    return [Part("memories", Tier.NICE, Where.TAIL, view.text("{{char}} remembers"), pieces)]
+    title = view.text("{{char}} remembers")
+    return Part("memories", Tier.NICE, Where.TAIL, title, tuple(_memory(one) for one in found))
 
 
 def _memory(memory: Memory) -> Piece:
@@ -273,7 +275,7 @@ def note(view: View) -> list[Part]:
 
 
 Owner = Callable[[View], list[Part]]
-_EVERYWHERE: tuple[Owner, ...] = (world, place, summaries, activities, note, pinned, recalled)
+_EVERYWHERE: tuple[Owner, ...] = (world, place, summaries, activities, note, pinned)
 PARTS: Mapping[Configuration, tuple[Owner, ...]] = {
     Configuration.SOLO_WITH_HOST: (own_state, edge_to_you, *_EVERYWHERE),
     Configuration.SOLO_WITH_GUEST: (own_state, edge_to_you, *_EVERYWHERE),

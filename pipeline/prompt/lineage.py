@@ -55,7 +55,7 @@ class Leak:
     piece: Piece
 
     def __str__(self) -> str:
-        return f"{self.block}: {self.piece.origin.value} {_key(self.piece)}: {self.piece.text[:80]!r}"
+        return f"{self.block}: {self.piece.origin.value} {_key(self.piece)}"
 
 
 def leaks(db: apsw.Connection, chat_id: int, speaker_id: int, blocks: Iterable[Block]) -> list[Leak]:

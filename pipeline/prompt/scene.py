@@ -1,6 +1,6 @@
 """What assembly is given: a scene as its speaker knows it, as plain values."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,3 +84,5 @@ class Scene:
     parts: tuple[Part, ...] = ()
     configuration: Configuration = Configuration.SOLO_WITH_HOST
     named: bool = False
+    recall: Callable[[frozenset[int]], Part] | None = None
+    """What comes back to the speaker's mind; asked once it is known which turns are in the prompt anyway."""
