@@ -12,6 +12,7 @@ from pipeline.context import Context, Interrupted, Writing
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Capabilities, Endpoint, Request, Usage
 from pipeline.prompt.compose import Measure, compose
+from pipeline.prompt.naming import Bare
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.retry import Retry
 from pipeline.stage import NARRATE, Emits, Lane, stage
@@ -84,7 +85,7 @@ async def _follow(
     ctx.figures["breakdown"] = prompt.breakdown.model_dump(mode="json")
     if composed.leaks:
         ctx.figures["leaks"] = [str(leak) for leak in composed.leaks]
-    stream = _Stream(ctx, writing)
+    stream = _Stream(ctx, writing, Bare(views.bot(ctx.db, writing.speaker_id).name))
     ending = await stream.follow(endpoint, request)
     text = writing.text.strip()
     if not text:
@@ -121,6 +122,7 @@ class _Stream:
 
     ctx: Context
     writing: Writing
+    bare: Bare
     model: str = ""
     usage: Usage | None = None
     finish: str | None = None
@@ -131,9 +133,11 @@ class _Stream:
             with self.ctx.stoppable():
                 await self._read(endpoint, request)
         except EndpointFailed:
+            self.writing.add(self.bare.rest())
             if not self.writing.text.strip():
                 raise
             return "dropped"
+        self.writing.add(self.bare.rest())
         if self.ctx.stopped and self.finish is None:
             return "shutdown" if self.ctx.stop_reason == "shutdown" else "stopped"
         return "length" if self.finish == "length" else "complete"
@@ -145,7 +149,7 @@ class _Stream:
             async for chunk in chunks:
                 if chunk.text:
                     self.ctx.figures.setdefault("first_token_s", round(time.monotonic() - began, 4))
-                    self.writing.add(chunk.text)
+                    self.writing.add(self.bare.take(chunk.text))
                 self.finish = chunk.finish or self.finish
                 self.usage = chunk.usage or self.usage
                 self.model = chunk.model or self.model
