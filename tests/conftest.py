@@ -6,12 +6,19 @@ from pathlib import Path
 
 import apsw
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from store.database import connect, prepare
 
 settings.register_profile(
     "fabula", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.register_profile(
+    # ops.defects only asks whether a test fails, not for the smallest story that makes it
+    "unshrunk",
+    settings.get_profile("fabula"),
+    phases=(Phase.explicit, Phase.generate),
+    database=None,
 )
 settings.load_profile("fabula")
 

@@ -169,6 +169,22 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
 )
 
 
+ONE_OF_EACH: tuple[Act, ...] = (
+    _author("Ada", "Keeps the light."),
+    _start(0, "one"),
+    _author("Bea", ""),
+    _edit(1, "Beatrice"),
+    _rename(0, "the light"),
+    _say(0, "Who goes there?"),
+    _floor(0, 0),
+    _answer(0, 0, "Me.", "stopped"),
+    *(_remember(0, number, "Me.") for number in range(9)),
+    _archive_bot(1),
+    _archive_chat(0),
+)
+"""A story in which everything happens, for properties that are too slow to wait for chance to draw it all."""
+
+
 def stories(max_acts: int = 30) -> st.SearchStrategy[list[Act]]:
     """Every story begins with a bot and a chat."""
     return st.lists(ACTS, max_size=max_acts).map(lambda acts: [_author("Ada", ""), _start(0, "one"), *acts])

@@ -12,13 +12,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import log, rebuild
+from store import log, rebuild, views
 from store.database import connect
-from store.events import TurnUser, decode, encode
+from store.events import (
+    BotArchived,
+    BotAuthored,
+    BotEdited,
+    ChatArchived,
+    ChatRenamed,
+    ChatStarted,
+    MemoryWritten,
+    TurnAssistant,
+    TurnUser,
+    decode,
+    encode,
+)
 from store.projections import PROJECTIONS
 from store.rebuild import KEYS
 from store.rows import Row, rows
-from tests.properties.stories import Act, World, play, stories
+from tests.properties.stories import ONE_OF_EACH, Act, World, play, stories
 
 Fresh = Callable[[], Path]
 
@@ -53,6 +65,39 @@ def test_a_rebuild_gives_the_live_projections_to_the_byte(fresh_path: Fresh, sto
     db.close()
 
 
+@settings(max_examples=60)
+@given(story=stories(40))
+def test_the_projections_hold_the_newest_word_of_the_log(fresh_path: Fresh, story: list[Act]) -> None:
+    """A fold that loses something loses it live and rebuilt alike; only the log itself can tell."""
+    db = connect(fresh_path(), query_only=False)
+    play(db, story)
+    names: dict[int, tuple[str, tuple[str, ...], str]] = {}
+    titles: dict[int | None, str] = {}
+    archived, texts = set[int | None](), dict[int, str]()
+    for event in log.everything(db):
+        match event.payload:
+            case BotAuthored() as bot:
+                names[event.id] = (bot.name, bot.aliases, bot.description)
+            case BotEdited() as bot:
+                names[bot.bot_id] = (bot.name, bot.aliases, bot.description)
+            case ChatStarted(title=title) | ChatRenamed(title=title):
+                titles[event.chat_id] = title
+            case BotArchived(bot_id=bot_id):
+                archived.add(bot_id)
+            case ChatArchived():
+                archived.add(event.chat_id)
+            case TurnUser(text=text) | TurnAssistant(text=text) | MemoryWritten(text=text):
+                texts[event.id] = text
+    bots = [views.bot(db, bot_id) for bot_id in names]
+    chats = [views.chat(db, chat_id or 0) for chat_id in titles]
+    assert {bot.id: (bot.name, bot.aliases, bot.description) for bot in bots} == names
+    assert {chat.id: chat.title for chat in chats} == titles
+    put_away = {bot.id for bot in bots if bot.archived} | {chat.id for chat in chats if chat.archived}
+    assert put_away == archived
+    assert dict(rows(db, "SELECT id, text FROM turn UNION ALL SELECT id, text FROM memory")) == texts
+    db.close()
+
+
 @settings(max_examples=20)
 @given(story=stories(15))
 def test_check_sees_a_projection_that_was_touched_behind_the_logs_back(
@@ -61,9 +106,12 @@ def test_check_sees_a_projection_that_was_touched_behind_the_logs_back(
     db = connect(fresh_path(), query_only=False)
     play(db, story)
     db.execute("UPDATE chat SET title = title || '!' WHERE id = (SELECT min(id) FROM chat)")
+    db.execute("UPDATE bot SET archived = 1 - archived WHERE id = (SELECT min(id) FROM bot)")
     db.execute("INSERT INTO memory_text(rowid, scope, text) VALUES (999999, 'c1o1', 'never happened')")
+    db.execute("DELETE FROM turn WHERE id = (SELECT max(id) FROM turn)")
+    removed = {"turn"} if db.changes() else set()
     differences = rebuild.check(db)
-    assert {difference.table for difference in differences} == {"chat", "memory_text"}
+    assert {difference.table for difference in differences} == {"bot", "chat", "memory_text"} | removed
     assert [d.rebuilt for d in differences if d.table == "memory_text"] == [None]
     db.close()
 
@@ -135,7 +183,7 @@ def test_a_rebuild_calls_no_model_and_depends_on_no_clock_or_chance(
     """Two processes with other hash seeds, time zones and no way out rebuild the same rows."""
     path = fresh_path()
     db = connect(path, query_only=False)
-    play(db, story)
+    play(db, [*ONE_OF_EACH, *story])
     live = json.loads(json.dumps(dump(db)))
     db.close()
     for seed, zone in (("1", "Pacific/Kiritimati"), ("2", "America/Los_Angeles")):

@@ -12,7 +12,10 @@ from pipeline.tokens import TokenCounter
 from tests.properties.stories import TEXTS
 
 COUNTER = TokenCounter()
-LONG = st.builds(lambda text, times: (text + " ") * times, TEXTS, st.integers(1, 60))
+LONG = st.builds(lambda text, times: (text + " ") * times, TEXTS, st.integers(1, 60)) | st.integers(
+    1, 400
+).map(lambda words: f"It was {'very ' * words}dark.")
+"""Short and long, and not only the same over and over: what is cut off must be missed."""
 
 
 @st.composite
@@ -24,9 +27,18 @@ def scenes(draw: st.DrawFn) -> Scene:
 
 
 @settings(max_examples=150)
-@given(scene=scenes(), hard=st.integers(256, 3000), context=st.none() | st.integers(512, 4096))
-def test_hard_budgets_hold_and_must_blocks_are_whole(scene: Scene, hard: int, context: int | None) -> None:
-    budgets = Budgets(hard=hard, soft=hard).within(context)
+@given(
+    scene=scenes(),
+    hard=st.integers(256, 3000),
+    soft=st.integers(256, 6000),
+    context=st.none() | st.integers(512, 4096),
+)
+def test_hard_budgets_hold_and_must_blocks_are_whole(
+    scene: Scene, hard: int, soft: int, context: int | None
+) -> None:
+    budgets = Budgets(hard=hard, soft=soft).within(context)
+    assert budgets.soft <= budgets.hard <= hard
+    assert context is None or budgets.hard + budgets.response <= 0.95 * context
     counter = COUNTER.for_model("unknown")
     for layout in ("cache", "classic"):
         try:
@@ -55,6 +67,31 @@ def test_what_is_in_marks_never_survives_and_what_is_outside_always_does(text: s
         assert part.startswith("((") if hidden else True
         depth += hidden
     assert (depth == 0) == ("((" not in text)
+
+
+VISIBLE = st.text("ab \n.*", min_size=1, max_size=6).map(lambda text: (text, text))
+
+
+def _joined(parts: list[tuple[str, str]]) -> tuple[str, str]:
+    return "".join(text for text, _ in parts), "".join(seen for _, seen in parts)
+
+
+ASIDES = st.recursive(
+    VISIBLE,
+    lambda inner: st.lists(inner, min_size=1, max_size=3).map(lambda parts: (f"(({_joined(parts)[0]}))", "")),
+    max_leaves=6,
+)
+"""(text, what of it is in character): asides within asides, with plain words inside and around them."""
+
+
+@given(parts=st.lists(ASIDES, max_size=5), unclosed=st.none() | ASIDES)
+def test_an_aside_within_an_aside_hides_up_to_its_own_end(
+    parts: list[tuple[str, str]], unclosed: tuple[str, str] | None
+) -> None:
+    text, seen = _joined(parts)
+    assert strip_ooc(text) == seen
+    if unclosed is not None:
+        assert strip_ooc(f"{text}(({unclosed[0]}") == seen
 
 
 @settings(max_examples=60)
