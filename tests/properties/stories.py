@@ -19,21 +19,24 @@ from store.events import (
     ChatStarted,
     FloorGiven,
     MemoryWritten,
+    OutcomeSuperseded,
+    Payload,
     TokenUsage,
     TurnAssistant,
     TurnUser,
+    WorldChanged,
 )
+from store.events.relationships import MAX_FACTS
 from store.ledger import Route
+from store.rows import rows
 from store.txn import Routes, Txn
+from tests.properties.simulation import SIMULATED, TEXTS
 
 ROUTES: Routes = {
     "turn.user": (Route("addressee", "play", 50), Route("remember", "bookkeeping", 0)),
     "floor.given": (Route("narrate", "narration", 100),),
     "turn.assistant": (Route("remember", "bookkeeping", 0),),
 }
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=60).filter(
-    lambda text: bool(text.strip())
-)
 NUMBERS = st.integers(0, 1_000)
 ENDINGS = st.sampled_from(["complete", "length", "stopped", "dropped", "crashed", "shutdown"])
 
@@ -153,6 +156,60 @@ def _remember(number: int, which: int, text: str) -> Act:
     return act
 
 
+NAMES = {
+    "turn_id": ("turn.user", "turn.assistant"),
+    "memory_id": ("memory.written",),
+    "scene_id": ("scene.opened",),
+    "container_id": ("container.created",),
+    "fact_id": ("edge.updated",),
+}
+
+
+def _simulate(number: int, which: int, payload: Payload) -> Act:
+    """Any other event of a chat. What it names is of that chat and there: no event speaks of another's."""
+
+    def act(world: World, txn: Txn) -> None:
+        chat_id = world.chat(number)
+        of_chat = rows(txn.connection, "SELECT id, kind FROM event WHERE chat_id = ? ORDER BY id", (chat_id,))
+        ids: dict[str, int] = {}
+        for name, kinds in NAMES.items():
+            if getattr(payload, name, None) is not None:
+                found = [event_id for event_id, kind in of_chat if kind in kinds]
+                if not found:
+                    return
+                ids[name] = found[which % len(found)] * (MAX_FACTS if name == "fact_id" else 1)
+        txn.append(payload.model_copy(update=ids), chat_id=chat_id, cause_id=chat_id)
+
+    return act
+
+
+def record(number: int, which: int, text: str, *, again: bool) -> Act:
+    """What a run of the chat recorded, and what came of it; with `again` the stage has run anew, and all of
+    that falls away."""
+
+    def act(world: World, txn: Txn) -> None:
+        chat_id = world.chat(number)
+        of_chat = "SELECT id, event_id FROM run WHERE chat_id = ? ORDER BY id"
+        found = rows(txn.connection, of_chat, (chat_id,))
+        if not found:
+            return
+        run_id, event_id = found[which % len(found)]
+        if rows(txn.connection, SUPERSEDED, (chat_id, run_id)):
+            return
+        ((ordinal,),) = rows(txn.connection, "SELECT count(*) FROM event WHERE run_id = ?", (run_id,))
+        memory = MemoryWritten(owner_id=1, turn_id=event_id, speaker_name="x", text=text, witnesses=(1,))
+        written = txn.append(memory, chat_id=chat_id, cause_id=event_id, run_id=run_id, ordinal=ordinal)
+        txn.append(WorldChanged(time=text), chat_id=chat_id, cause_id=written.id)
+        if again:
+            txn.append(OutcomeSuperseded(superseded_run_id=run_id), chat_id=chat_id)
+
+    return act
+
+
+SUPERSEDED = (
+    "SELECT 1 FROM event WHERE chat_id = ? AND kind = 'outcome.superseded'"
+    " AND payload ->> 'superseded_run_id' = ?"
+)
 ACTS: st.SearchStrategy[Act] = st.one_of(
     st.builds(_author, TEXTS, TEXTS),
     st.builds(_edit, NUMBERS, TEXTS),
@@ -166,6 +223,8 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
     st.builds(_answer, NUMBERS, NUMBERS, TEXTS, ENDINGS),
     st.builds(_floor, NUMBERS, NUMBERS),
     st.builds(_remember, NUMBERS, NUMBERS, TEXTS),
+    st.builds(record, NUMBERS, NUMBERS, TEXTS, again=st.booleans()),
+    *(st.builds(_simulate, NUMBERS, NUMBERS, payload) for payload in SIMULATED),
 )
 
 
@@ -179,6 +238,8 @@ ONE_OF_EACH: tuple[Act, ...] = (
     _floor(0, 0),
     _answer(0, 0, "Me.", "stopped"),
     *(_remember(0, number, "Me.") for number in range(9)),
+    record(0, 1, "Gone.", again=True),
+    record(0, 0, "Kept.", again=False),
     _archive_bot(1),
     _archive_chat(0),
 )

@@ -166,6 +166,15 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(number=st.integers(0, 3), lives_on=st.booleans())
     @precondition(lambda self: bool(self.believed))
+    def crash_or_lose_the_lease_to_another(self, number: int, lives_on: bool) -> None:
+        """What was taken back is at once held by somebody else: the hardest moment for a token."""
+        self.crash_or_lose_the_lease(number, lives_on)
+        self.start_worker()
+        for lane in LANES:
+            self.claim(len(self.believed) - 1, lane, 9)
+
+    @rule(number=st.integers(0, 3), lives_on=st.booleans())
+    @precondition(lambda self: bool(self.believed))
     def crash_or_lose_the_lease(self, number: int, lives_on: bool) -> None:
         boot_id = sorted(self.believed)[number % len(self.believed)]
         lost = self.believed.pop(boot_id)

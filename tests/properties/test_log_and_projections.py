@@ -21,16 +21,19 @@ from store.events import (
     ChatArchived,
     ChatRenamed,
     ChatStarted,
+    MemoryEdited,
     MemoryWritten,
+    OutcomeSuperseded,
     TurnAssistant,
     TurnUser,
+    WorldChanged,
     decode,
     encode,
 )
 from store.projections import PROJECTIONS
 from store.rebuild import KEYS
 from store.rows import Row, rows
-from tests.properties.stories import ONE_OF_EACH, Act, World, play, stories
+from tests.properties.stories import ONE_OF_EACH, Act, World, play, record, stories
 
 Fresh = Callable[[], Path]
 
@@ -65,6 +68,18 @@ def test_a_rebuild_gives_the_live_projections_to_the_byte(fresh_path: Fresh, sto
     db.close()
 
 
+@pytest.mark.xfail(reason="Txn.append folds it; rebuild.live leaves it out", strict=True)
+def test_what_comes_late_of_a_superseded_outcome_falls_with_it(fresh_path: Fresh) -> None:
+    """A run that was under way when what it answers was superseded still commits, and counts no more."""
+    db = connect(fresh_path(), query_only=False)
+    world = play(db, [*ONE_OF_EACH, record(0, 0, "Gone.", again=True)])
+    gone = max(event.id for event in log.everything(db) if isinstance(event.payload, MemoryWritten))
+    with db:
+        world.txn().append(WorldChanged(weather="rain"), chat_id=world.chats[0], cause_id=gone)
+    assert rebuild.check(db) == []
+    db.close()
+
+
 @settings(max_examples=60)
 @given(story=stories(40))
 def test_the_projections_hold_the_newest_word_of_the_log(fresh_path: Fresh, story: list[Act]) -> None:
@@ -74,7 +89,9 @@ def test_the_projections_hold_the_newest_word_of_the_log(fresh_path: Fresh, stor
     names: dict[int, tuple[str, tuple[str, ...], str]] = {}
     titles: dict[int | None, str] = {}
     archived, texts = set[int | None](), dict[int, str]()
-    for event in log.everything(db):
+    events = list(log.everything(db))
+    superseded = {e.payload.superseded_run_id for e in events if isinstance(e.payload, OutcomeSuperseded)}
+    for event in (event for event in events if event.run_id not in superseded):
         match event.payload:
             case BotAuthored() as bot:
                 names[event.id] = (bot.name, bot.aliases, bot.description)
@@ -88,6 +105,8 @@ def test_the_projections_hold_the_newest_word_of_the_log(fresh_path: Fresh, stor
                 archived.add(event.chat_id)
             case TurnUser(text=text) | TurnAssistant(text=text) | MemoryWritten(text=text):
                 texts[event.id] = text
+            case MemoryEdited(memory_id=memory_id, text=text) if memory_id in texts:
+                texts[memory_id] = text
     bots = [views.bot(db, bot_id) for bot_id in names]
     chats = [views.chat(db, chat_id or 0) for chat_id in titles]
     assert {bot.id: (bot.name, bot.aliases, bot.description) for bot in bots} == names

@@ -25,7 +25,7 @@ from store.events import BotAuthored, ChatStarted, FloorGiven, TurnUser
 from store.rows import rows
 from store.store import open_store
 from store.txn import Txn
-from tests.properties.stories import TEXTS
+from tests.properties.simulation import TEXTS
 from tests.workers.test_consumer import at_work
 
 M = TypeVar("M", bound=BaseModel)

@@ -18,7 +18,8 @@ from store.errors import Conflict, FabulaError
 from store.events import BotAuthored, BotEdited, TurnUser
 from store.rows import rows
 from store.store import Store, open_store
-from tests.properties.stories import NUMBERS, ROUTES, TEXTS
+from tests.properties.simulation import TEXTS
+from tests.properties.stories import NUMBERS, ROUTES
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pipeline.prompt.budget import Budgets, PromptTooLarge
 from pipeline.prompt.ooc import parts, strip_ooc
 from pipeline.prompt.scene import Line, Scene, Speaker, You
 from pipeline.tokens import TokenCounter
-from tests.properties.stories import TEXTS
+from tests.properties.simulation import TEXTS
 
 COUNTER = TokenCounter()
 LONG = st.builds(lambda text, times: (text + " ") * times, TEXTS, st.integers(1, 60)) | st.integers(

@@ -1,0 +1,80 @@
+"""The simulation's events, drawn field by field: everything in a chat that is not its turns.
+
+Entities are few and their words fewer, so that the same one is changed again and things are held twice.
+"""
+
+from hypothesis import strategies as st
+
+from store.errors import ErrorClass
+from store.events import (
+    ActivityChanged,
+    AuthorNoteSet,
+    ContainerChanged,
+    ContainerCreated,
+    DecisionDefaulted,
+    EdgeFactRemoved,
+    EdgeSummarized,
+    EdgeUpdated,
+    EntityChanged,
+    GroupUpdated,
+    GuestAdded,
+    GuestRemoved,
+    InventoryChanged,
+    MemoryEdited,
+    MemoryEmbedded,
+    MemoryPinned,
+    MemoryUnpinned,
+    MemoryWitnessChanged,
+    OpeningConfirmed,
+    OpeningProposed,
+    Payload,
+    SceneClosed,
+    SceneOpened,
+    SceneSummarized,
+    SignificanceScored,
+    WorldChanged,
+)
+from store.events.places import Container, Opening
+from store.events.relationships import Fact
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=60).filter(
+    lambda text: bool(text.strip())
+)
+IDS = st.integers(0, 3)
+WORDS = st.sampled_from(["", "calm", "a lamp", "An Oil Lamp"])
+THINGS = st.lists(st.sampled_from(["lamp", "Lamp", "key", "rope"]), max_size=3).map(tuple)
+SOMEBODY = st.lists(IDS, max_size=3).map(tuple)
+DELTAS = st.integers(-200, 200)
+BY = st.sampled_from(["auto", "manual"])
+FACTS = st.lists(st.builds(Fact, text=TEXTS, from_id=st.none() | IDS), max_size=2).map(tuple)
+CONTAINERS = st.builds(Container, name=TEXTS, description=WORDS, slots=THINGS, public=st.booleans())
+OPENINGS = st.builds(Opening, container=st.none() | CONTAINERS, time=WORDS, weather=WORDS)
+SIMULATED: tuple[st.SearchStrategy[Payload], ...] = (
+    st.builds(GuestAdded, guest_id=IDS, met=WORDS),
+    st.builds(GuestRemoved, guest_id=IDS),
+    st.builds(AuthorNoteSet, text=WORDS, depth=IDS),
+    st.builds(OpeningProposed, opening=OPENINGS),
+    st.builds(OpeningConfirmed, opening=OPENINGS),
+    st.builds(EntityChanged, entity_id=IDS, mood=st.none() | WORDS, goals=st.none() | WORDS),
+    st.builds(ActivityChanged, entity_id=IDS, activity=WORDS, slot=st.none() | WORDS),
+    st.builds(InventoryChanged, entity_id=IDS, gained=THINGS, lost=THINGS),
+    st.builds(MemoryEdited, memory_id=IDS, text=TEXTS),
+    st.builds(MemoryPinned, memory_id=IDS, by=BY),
+    st.builds(MemoryUnpinned, memory_id=IDS, by=BY),
+    st.builds(MemoryWitnessChanged, memory_id=IDS, witnesses=SOMEBODY),
+    st.builds(MemoryEmbedded, memory_id=IDS, model=TEXTS, digest=TEXTS),
+    st.builds(ContainerCreated, container=CONTAINERS),
+    st.builds(ContainerChanged, container_id=IDS, container=CONTAINERS),
+    st.builds(SceneOpened, container_id=st.none() | IDS, title=WORDS, present=SOMEBODY),
+    st.builds(SceneClosed, scene_id=IDS, reason=WORDS),
+    st.builds(SceneSummarized, scene_id=IDS, owner_id=IDS, summary=TEXTS, quotes=THINGS),
+    st.builds(WorldChanged, time=st.none() | WORDS, weather=st.none() | WORDS),
+    st.builds(SignificanceScored, turn_id=IDS, score=IDS),
+    st.builds(DecisionDefaulted, stage=TEXTS, decision=TEXTS, error_class=st.sampled_from(ErrorClass)),
+    st.builds(
+        EdgeUpdated, observer_id=IDS, target_id=IDS, affinity_delta=DELTAS, trust_delta=DELTAS, facts=FACTS
+    ),
+    st.builds(EdgeSummarized, observer_id=IDS, target_id=IDS, summary=WORDS),
+    st.builds(EdgeFactRemoved, fact_id=IDS),
+    st.builds(GroupUpdated, summary=WORDS),
+)
