@@ -14,6 +14,12 @@ DEFECTS = listed()
 WITHOUT_PROPERTY = {9}
 """Invariants whose subject (story events and their props) is not built yet."""
 QUICK = "the-index-allows-two-heads"
+WITHOUT_DEFECT = {
+    # fails as it is, and says so
+    "tests/properties/test_log_and_projections.py::test_what_comes_late_of_a_superseded_outcome_falls_with_it",
+    # not a property but one story told
+    "tests/properties/test_knowing.py::test_the_props_of_a_finished_scene_stay_behind",
+}
 quick = next(one for one in DEFECTS if one.name == QUICK)
 
 
@@ -44,6 +50,13 @@ def _names(file: str) -> set[str]:
 def test_every_invariant_has_a_defect_and_every_defect_a_name_of_its_own() -> None:
     assert {one.invariant for one in DEFECTS} == set(range(1, 12)) - WITHOUT_PROPERTY
     assert [name for name, times in Counter(one.name for one in DEFECTS).items() if times > 1] == []
+
+
+def test_every_property_has_a_defect_that_it_must_catch() -> None:
+    named = {test.partition("[")[0] for one in DEFECTS for test in one.tests}
+    files = [f"tests/properties/{file.name}" for file in (ROOT / "tests/properties").glob("test_*.py")]
+    properties = {f"{file}::{name}" for file in files for name in _names(file) if name.startswith("test_")}
+    assert properties - named - WITHOUT_DEFECT == set()
 
 
 @pytest.mark.parametrize("old", ["no such text", "run"])

@@ -16,6 +16,8 @@ from pydantic import BaseModel
 
 from actors import ALL
 from pipeline.context import checkpoint
+from pipeline.endpoints import Opened
+from pipeline.inference.endpoints import Profile
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Capabilities, Chunk, Request
 from pipeline.stage import Lane, Pipeline
@@ -45,6 +47,9 @@ class Telling:
     name: str = "telling"
     model: str = "telling"
     silent: trio.Event = field(default_factory=trio.Event)
+
+    def opened(self) -> Opened:
+        return Opened(Profile(name=self.name, kind="embedded"), self, Capabilities())
 
     async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
         for piece in self.pieces:
@@ -86,7 +91,7 @@ def test_the_text_so_far_is_kept_however_it_ends(
 
 async def _tell(path: Path, telling: Telling) -> None:
     async with at_work(path, *ALL, grace_s=2.0) as bench:
-        bench.consumer.endpoints.use(telling, Capabilities())
+        bench.consumer.endpoints.use(telling.opened())
         await bench.play.send_turn(bench.chat_id, "Who goes there?")
         if telling.ending in ("stopped", "shutdown"):
             await telling.silent.wait()
@@ -125,7 +130,7 @@ def _die_writing(path: Path, text: str) -> None:
 
 async def _take_up(path: Path) -> None:
     async with at_work(path, *ALL) as bench:
-        bench.consumer.endpoints.use(Telling(["Something else."], "complete"), Capabilities())
+        bench.consumer.endpoints.use(Telling(["Something else."], "complete").opened())
         await bench.settled()
         assert queries.dead(bench.store.hot) == []
 
