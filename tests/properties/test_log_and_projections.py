@@ -9,7 +9,7 @@ from pathlib import Path
 
 import apsw
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from store import log, rebuild, views
@@ -57,6 +57,7 @@ def test_no_event_can_be_changed_or_removed(fresh_path: Fresh, story: list[Act])
 
 @settings(max_examples=60)
 @given(story=stories(40))
+@example(story=list(ONE_OF_EACH))
 def test_a_rebuild_gives_the_live_projections_to_the_byte(fresh_path: Fresh, story: list[Act]) -> None:
     db = connect(fresh_path(), query_only=False)
     play(db, story)
@@ -82,6 +83,7 @@ def test_what_comes_late_of_a_superseded_outcome_falls_with_it(fresh_path: Fresh
 
 @settings(max_examples=60)
 @given(story=stories(40))
+@example(story=list(ONE_OF_EACH))
 def test_the_projections_hold_the_newest_word_of_the_log(fresh_path: Fresh, story: list[Act]) -> None:
     """A fold that loses something loses it live and rebuilt alike; only the log itself can tell."""
     db = connect(fresh_path(), query_only=False)
@@ -135,8 +137,9 @@ def test_check_sees_a_projection_that_was_touched_behind_the_logs_back(
     db.close()
 
 
-@given(story=stories(12))
 @settings(max_examples=40)
+@given(story=stories(12))
+@example(story=list(ONE_OF_EACH))
 def test_every_payload_reads_back_as_it_was_written(fresh_path: Fresh, story: list[Act]) -> None:
     db = connect(fresh_path(), query_only=False)
     play(db, story)
