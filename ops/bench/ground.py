@@ -12,7 +12,7 @@ from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.stage import Pipeline
 from pipeline.tokens import TokenCounter
-from store.events import BotAuthored, ChatStarted, Payload, TurnAssistant, TurnUser
+from store.events import BotAuthored, ChatStarted, GuestAdded, Payload, TurnAssistant, TurnUser
 from store.store import Store, open_store
 from store.txn import Txn
 from workers.consumer import Consumer
@@ -54,6 +54,11 @@ def bot_and_chat(txn: Txn) -> tuple[int, int]:
     described = "Ada keeps the lighthouse. She is dry, patient and afraid of nothing but boredom."
     bot = txn.append(BotAuthored(name="Ada", description=described))
     return bot.id, txn.append(ChatStarted(title="Bench", host_id=bot.id)).id
+
+
+def guest_named_bo(txn: Txn, chat_id: int) -> None:
+    guest = txn.append(BotAuthored(name="Bo", description="A tailor who mends what the sea has torn."))
+    txn.append(GuestAdded(guest_id=guest.id), chat_id=chat_id)
 
 
 async def fill(store: Store, chat_id: int, bot_id: int, turns: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import trio
 
-from ops.bench.ground import bot_and_chat, fill, folder
+from ops.bench.ground import bot_and_chat, fill, folder, guest_named_bo
 from ops.bench.report import Report, median, report
 from ops.bench.server import narrate_with, served
 from store import rebuild as folding
@@ -20,11 +20,13 @@ NOWHERE = "http://127.0.0.1:9/v1"
 """An endpoint that is never asked: these benchmarks send no turn."""
 
 
-async def long_chat(database: Path, turns: int) -> tuple[int, int]:
+async def long_chat(database: Path, turns: int, *, guest: bool = False) -> tuple[int, int]:
     """A database with one chat of so many turns; its bookkeeping runs are not enqueued."""
     with open_store(database, {}) as store:
         store.writer.attach(trio.lowlevel.current_trio_token())
         bot_id, chat_id = await store.writer.submit(bot_and_chat)
+        if guest:
+            await store.writer.submit(lambda txn: guest_named_bo(txn, chat_id))
         await fill(store, chat_id, bot_id, turns)
         return bot_id, chat_id
 

@@ -27,6 +27,8 @@ TOKENS = 200
 TOKEN_PACE_S = 0.02
 PASSIVE, MEASURED = 47, 3
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+DECISION = b"one JSON object"
+"""Stands in the body of every structured decision; those are answered with nothing decided."""
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -54,30 +56,38 @@ class Upstream:
                 if request.startswith(b"GET"):
                     await stream.send_all(NOT_FOUND)
                 elif request.startswith(b"POST"):
+                    if DECISION in await self._read_body(stream, request):
+                        await stream.send_all(HEAD + _whole(_token("{}", "stop")))
+                        continue
                     self.arrived.append(now)
                     self._news.set()
                     self._news = trio.Event()
-                    await self._read_body(stream, request)
                     await self._stream(stream)
         except trio.BrokenResourceError:
             return  # the server ended first
         finally:
             await stream.aclose()
 
-    async def _read_body(self, stream: trio.SocketStream, request: bytes) -> None:
+    async def _read_body(self, stream: trio.SocketStream, request: bytes) -> bytes:
         while b"\r\n\r\n" not in request:
             request += await stream.receive_some()
         head, _, body = request.partition(b"\r\n\r\n")
         length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
         while len(body) < length:
             body += await stream.receive_some()
+        return body
 
     async def _stream(self, stream: trio.SocketStream) -> None:
         await stream.send_all(HEAD)
         for _ in range(self.tokens):
             await stream.send_all(_chunk(_token(f"{time.perf_counter():.6f} ")))
             await trio.sleep(self.pace_s)
-        await stream.send_all(_chunk(_token("", "stop") + b"data: [DONE]\n\n") + b"0\r\n\r\n")
+        await stream.send_all(_whole(_token("", "stop")))
+
+
+def _whole(last: bytes) -> bytes:
+    """The last chunk and the end of a reply."""
+    return _chunk(last + b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 
 def _chunk(data: bytes) -> bytes:
@@ -102,15 +112,18 @@ async def upstream(tokens: int, pace_s: float) -> AsyncIterator[Upstream]:
 
 def turn() -> Report:
     figures = {
-        f"turn_overhead_ms_p50_{turns}": median(trio.run(_overheads, turns)) for turns in (SHORT, LONG)
+        f"turn_overhead_{label}ms_p50_{turns}": median(trio.run(_overheads, turns, guest))
+        for label, guest in (("", False), ("guest_", True))
+        for turns in (SHORT, LONG)
     }
     return report("turn", figures, rounds=TURNS)
 
 
-async def _overheads(turns: int) -> list[float]:
-    """From the first byte of the POST to the first byte of the request at the model."""
+async def _overheads(turns: int, guest: bool) -> list[float]:
+    """From the first byte of the POST to the first byte of the request at the model; with a guest, who is
+    named in every turn, and all bookkeeping answered."""
     with folder() as data:
-        _, chat_id = await long_chat(data / "chat.db", turns)
+        _, chat_id = await long_chat(data / "chat.db", turns, guest=guest)
         async with upstream(2, 0) as model:
             narrate_with(data, f"http://127.0.0.1:{model.port}/v1")
             served_there = served(data)
@@ -129,7 +142,7 @@ async def _send_turns(address: str, chat_id: int, model: Upstream) -> list[float
         for number in range(TURNS + 5):
             before = len(model.arrived)
             began = time.perf_counter()
-            await stream.send_all(_post(f"/api/chats/{chat_id}/turns", {"text": f"And then, {number}?"}))
+            await stream.send_all(_post(f"/api/chats/{chat_id}/turns", {"text": f"And then, Bo, {number}?"}))
             await model.asked(before)
             taken.append((model.arrived[-1] - began) * 1000)
             await _accepted(stream)
