@@ -5,14 +5,16 @@ may mend (a server that is down, a rate limit) is first left to the run's own re
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from pipeline.context import Context
+from pipeline.endpoints import Endpoints
 from pipeline.inference.errors import EndpointFailed
-from pipeline.inference.types import Endpoint, Message, Request, Sampler
-from store.errors import ErrorClass
+from pipeline.inference.types import Message, Request, Sampler
+from store.errors import ErrorClass, FabulaError
 from store.events import DecisionDefaulted
 
 M = TypeVar("M", bound=BaseModel)
@@ -37,34 +39,38 @@ async def decide(
     """
     request = Request(messages=tuple(messages), sampler=SAMPLER, slot=CLASSIFIER_SLOT)
     ctx.request = request
-    async with ctx.endpoints.classifier() as endpoint:
-        return await _decided(ctx, endpoint, request, schema, default, at_once=at_once)
-
-
-async def _decided(
-    ctx: Context, endpoint: Endpoint, request: Request, schema: type[M], default: M, *, at_once: bool
-) -> M:
     try:
-        async with ctx.endpoints.deciding:
-            return await _asked(endpoint, ctx.endpoints.fallback, request, schema)
-    except EndpointFailed as failed:
-        if failed.error_class in PASSING and not at_once and ctx.claim.attempt < TRIES:
+        return await _in_turn(ctx.endpoints, request, schema, at_once=at_once)
+    except FabulaError as failed:
+        error_class = failed.error_class if isinstance(failed, EndpointFailed) else ErrorClass.REFUSED
+        if error_class in PASSING and not at_once and ctx.claim.attempt < TRIES:
             raise
         ctx.beside.append(
             DecisionDefaulted(
                 stage=ctx.claim.stage,
                 decision=schema.__name__,
-                error_class=failed.error_class,
+                error_class=error_class,
                 reason=f"{failed.message} {failed.detail}".strip()[:MAX_REASON_CHARS],
             )
         )
         return default
 
 
-async def _asked(endpoint: Endpoint, fallback: Endpoint | None, request: Request, schema: type[M]) -> M:
-    try:
-        return await endpoint.decide(request, schema)
-    except EndpointFailed as failed:
-        if failed.error_class is not ErrorClass.REFUSED or fallback is None:
-            raise
+async def _in_turn(endpoints: Endpoints, request: Request, schema: type[M], *, at_once: bool) -> M:
+    """Bookkeeping waits its turn; a decision somebody waits for does not."""
+    ask = partial(_asked, endpoints, request, schema)
+    if at_once:
+        with endpoints.deciding.ahead():
+            return await ask()
+    return await endpoints.deciding.between(ask, yields=endpoints.one_processor)
+
+
+async def _asked(endpoints: Endpoints, request: Request, schema: type[M]) -> M:
+    fallback = endpoints.fallback
+    async with endpoints.classifier() as endpoint:
+        try:
+            return await endpoint.decide(request, schema)
+        except EndpointFailed as failed:
+            if failed.error_class is not ErrorClass.REFUSED or fallback is None:
+                raise
     return await fallback.decide(request, schema)

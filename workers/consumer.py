@@ -30,7 +30,9 @@ from workers.tasks import huey_for
 
 GRACE_S = 3.5
 DISK_FULL_WAIT_S = 1.0
-SLOTS: Mapping[str, int] = {Lane.NARRATION.value: 2, Lane.PLAY.value: 2, Lane.BOOKKEEPING.value: 4}
+SLOTS: Mapping[str, int] = {Lane.NARRATION.value: 2, Lane.PLAY.value: 2, Lane.BOOKKEEPING.value: 8}
+"""Most of bookkeeping waits for a model, one decision at a time: a chat's stages must not fill all slots,
+or what asks no model would wait with them."""
 
 
 class RunFailed(Exception):
