@@ -26,6 +26,8 @@ _QUOTES = " \t\"'“”‘’«»„*_()[]~"
 _ENDINGS = ".!?…:;。！？؟\n"
 _AFTER_CALL = ",،、，" + _ENDINGS + "—–-"
 _BEFORE_CALL = ",،、，—–"
+_AND_ANOTHER = re.compile(r"(?:and|or|&) [^\W\d_a-z]")
+"""After the first of two who are called at once."""
 _LAST_WORD = re.compile(r"(\w+)\W*\Z")
 
 NEARBY_CHARS = 80
@@ -96,9 +98,14 @@ def _occurrences(text: str, name: str) -> Iterator[tuple[int, int]]:
     pattern = r"\s+".join(re.escape(part) for part in name.split())
     for found in re.finditer(pattern, text, re.IGNORECASE):
         start, end = found.span()
-        before, after = text[start - 1 : start], text[end : end + 1]
+        before, after = _beside(text[max(0, start - 2) : start][::-1]), _beside(text[end : end + 2])
         if not _continues(before, text[start], name) and not _continues(after, text[end - 1], name):
             yield start, end
+
+
+def _beside(two: str) -> str:
+    """The character beside a name, the nearer of two first; a lone underscore only emphasizes."""
+    return "" if two[:1] == "_" and not two[1:].isalnum() else two[:1]
 
 
 def _continues(beside: str, edge: str, name: str) -> bool:
@@ -138,7 +145,7 @@ def _is_called(before: str, after: str) -> bool:
         _begins_sentence(before) or tail.endswith(tuple(_BEFORE_CALL)) or _word_before(before) in GREETINGS
     )
     rest = after.lstrip(_QUOTES)
-    return opens and (not rest or rest.startswith(tuple(_AFTER_CALL)))
+    return opens and (not rest or rest.startswith(tuple(_AFTER_CALL)) or _AND_ANOTHER.match(rest) is not None)
 
 
 def _begins_sentence(before: str) -> bool:

@@ -207,8 +207,11 @@ class Consumer:
                 self._running[run_id].stop(reason)
 
     async def _finish_or_hand_back(self) -> None:
+        """A reply being written gets the grace to keep its text; a decision is simply asked again later."""
         for ctx in self._running.values():
             ctx.stop("shutdown")
+            if ctx.claim.lane != Lane.NARRATION:
+                ctx.scope.cancel()
         with trio.move_on_after(self.grace_s):
             await self._until_idle()
         for ctx in self._running.values():
