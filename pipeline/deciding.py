@@ -4,7 +4,7 @@ The right value, or the declared safe default with a `decision.defaulted` event 
 may mend (a server that is down, a rate limit) is first left to the run's own retries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -22,9 +22,9 @@ M = TypeVar("M", bound=BaseModel)
 CLASSIFIER_SLOT = 1
 """The llama.cpp server slot for decisions; narration keeps its own."""
 MAX_ANSWER_TOKENS = 400
-TRIES = 3
-PASSING = frozenset({ErrorClass.CONNECTION, ErrorClass.RATE_LIMITED})
-"""Failures that say nothing about the question: the run tries again later, a few times."""
+TRIES: Mapping[ErrorClass, int] = {ErrorClass.CONNECTION: 3, ErrorClass.RATE_LIMITED: 8}
+"""Failures that say nothing about the question: how often the run tries, later each time. Counted in claims,
+because a rate limit costs no attempt."""
 SAMPLER = Sampler(temperature=0.0, max_tokens=MAX_ANSWER_TOKENS)
 MAX_REASON_CHARS = 500
 
@@ -43,7 +43,7 @@ async def decide(
         return await _in_turn(ctx.endpoints, request, schema, at_once=at_once)
     except FabulaError as failed:
         error_class = failed.error_class if isinstance(failed, EndpointFailed) else ErrorClass.REFUSED
-        if error_class in PASSING and not at_once and ctx.claim.attempt < TRIES:
+        if not at_once and ctx.claim.token < TRIES.get(error_class, 0):
             raise
         ctx.beside.append(
             DecisionDefaulted(

@@ -58,7 +58,7 @@ class Consumer:
     recovered: int = 0
     ended: trio.Event = field(default_factory=trio.Event)
     _running: dict[int, Context] = field(default_factory=dict)
-    _foreground: set[int] = field(default_factory=set)
+    _foreground: set[tuple[int, int]] = field(default_factory=set)
     _calm: trio.Event = field(default_factory=trio.Event)
     _closing: trio.Event = field(default_factory=trio.Event)
     _idle: trio.Event = field(default_factory=trio.Event)
@@ -98,7 +98,7 @@ class Consumer:
             for claim in news.claims:
                 self._running[claim.run_id] = self._context(claim)
                 if claim.lane != Lane.BOOKKEEPING:
-                    self._foreground.add(claim.run_id)
+                    self._foreground.add((claim.run_id, claim.token))
                 nursery.start_soon(self._execute, claim)
             if news.stop_requested:
                 self._heed_stops(boot)
@@ -124,7 +124,7 @@ class Consumer:
         )
 
     def _leave_foreground(self, claim: Claim) -> None:
-        self._foreground.discard(claim.run_id)
+        self._foreground.discard((claim.run_id, claim.token))
         if not self._foreground:
             self._calm.set()
             self._calm = trio.Event()
@@ -189,9 +189,12 @@ class Consumer:
                 return
 
     def _forget(self, claim: Claim) -> None:
+        """A run that is tried again at once may already be here with its next claim."""
         self.feed.fall_silent(claim)
         self._leave_foreground(claim)
-        self._running.pop(claim.run_id, None)
+        ctx = self._running.get(claim.run_id)
+        if ctx is not None and ctx.claim.token == claim.token:
+            del self._running[claim.run_id]
         if not self._running:
             self._idle.set()
             self._idle = trio.Event()

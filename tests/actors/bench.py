@@ -31,7 +31,7 @@ from store.events import (
     TurnAssistant,
 )
 from store.store import Store, open_store
-from tests.fakes.behaviour import Behaviour, decides
+from tests.fakes.behaviour import Behaviour
 from tests.fakes.endpoint import FakeEndpoint
 from tests.pipeline.inference import upstream
 from workers.consumer import Consumer
@@ -39,7 +39,7 @@ from workers.consumer import Consumer
 P = TypeVar("P", bound=Payload)
 QUICK = Retry(attempts=3, base_s=0.001, cap_s=0.002)
 SHORT = Patience(connect_s=0.5, first_s=0.2, between_s=0.2, decide_s=0.2)
-NOTHING: dict[str, object] = {}
+"""For tests in which the model stalls for good."""
 
 ADDRESSEE, INTERJECTION = '\\"host\\", \\"guest\\"', '\\"interjects\\"'
 SIGNIFICANCE, EDGES, ACTIVITIES = '\\"score\\"', '\\"learnt\\"', '\\"slots\\"'
@@ -128,7 +128,7 @@ async def table(
     host: dict[str, Any] | None = None,
     guest: dict[str, Any] | None = None,
     you: dict[str, Any] | None = None,
-    patience: Patience = SHORT,
+    patience: Patience | None = None,
     shares_cpu: bool = False,
     wrap: Callable[[Stage], Stage] = lambda stage: stage,
     judging: dict[str, Behaviour] | None = None,
@@ -142,7 +142,6 @@ async def table(
     pipeline = Pipeline.of(chosen)
     async with upstream(patience=patience) as (fake, endpoint):
         fake.judging = dict(judging or {})
-        fake.default = decides(NOTHING)
         endpoints = Endpoints()
         endpoints.use(endpoint, Capabilities(shares_cpu=shares_cpu))
         with open_store(path, pipeline.routes) as store:

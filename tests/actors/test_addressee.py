@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from actors import addressee as stage_of_addressee
+import actors
 from pipeline.stage import Lane
 from store.events import DecisionDefaulted, FloorGiven, TurnAssistant
-from tests.actors.bench import ADDRESSEE, replies, table
+from tests.actors.bench import ADDRESSEE, SHORT, replies, table
 from tests.fakes.behaviour import Behaviour, decides, says, stalls
 
 
@@ -93,7 +93,9 @@ async def test_two_bots_of_one_name_are_told_apart_by_their_part(tmp_path: Path)
 async def test_whatever_the_classifier_does_the_host_answers_at_once(
     tmp_path: Path, answer: Behaviour
 ) -> None:
-    async with table(tmp_path / "chat.db", "addressee", guest={}, judging={ADDRESSEE: answer}) as played:
+    async with table(
+        tmp_path / "chat.db", "addressee", guest={}, judging={ADDRESSEE: answer}, patience=SHORT
+    ) as played:
         await played.say("Look at that!")
         (floor,) = played.told(FloorGiven)
         assert (floor.speaker_id, floor.confidence) == (played.host_id, 0.0)
@@ -118,5 +120,6 @@ async def test_a_guest_who_leaves_while_it_is_decided_is_not_given_the_floor(tmp
 
 
 def test_it_runs_with_the_play_and_on_the_clock_of_its_decision() -> None:
-    assert stage_of_addressee.lane is Lane.PLAY
-    assert stage_of_addressee.timeout_s is None
+    (stage,) = (one for one in actors.ALL if one.name == "addressee")
+    assert stage.lane is Lane.PLAY
+    assert stage.timeout_s is None

@@ -8,7 +8,7 @@ import pytest
 from pipeline.context import Context
 from pipeline.stage import Lane, Stage, stage
 from store.events import DecisionDefaulted, Event, FloorGiven, TurnAssistant
-from tests.actors.bench import INTERJECTION, replies, table
+from tests.actors.bench import INTERJECTION, SHORT, replies, table
 from tests.fakes.behaviour import Behaviour, decides, drops, says, stalls
 
 STAGES = ("addressee", "interjection")
@@ -41,7 +41,9 @@ async def test_the_other_bot_breaks_in_once_and_nobody_breaks_in_on_that(tmp_pat
     ],
 )
 async def test_a_no_and_a_doubtful_yes_mean_silence(tmp_path: Path, answer: Behaviour) -> None:
-    async with table(tmp_path / "chat.db", *STAGES, guest={}, judging={INTERJECTION: answer}) as played:
+    async with table(
+        tmp_path / "chat.db", *STAGES, guest={}, judging={INTERJECTION: answer}, patience=SHORT
+    ) as played:
         await played.say("Ada?")
         assert len(played.told(FloorGiven)) == 1
         assert played.told(DecisionDefaulted) == []
@@ -51,7 +53,9 @@ async def test_a_no_and_a_doubtful_yes_mean_silence(tmp_path: Path, answer: Beha
 async def test_whatever_the_classifier_does_silence_is_kept_at_once(
     tmp_path: Path, answer: Behaviour
 ) -> None:
-    async with table(tmp_path / "chat.db", *STAGES, guest={}, judging={INTERJECTION: answer}) as played:
+    async with table(
+        tmp_path / "chat.db", *STAGES, guest={}, judging={INTERJECTION: answer}, patience=SHORT
+    ) as played:
         await played.say("Ada?")
         assert len(played.told(FloorGiven)) == 1
         assert [one.decision for one in played.told(DecisionDefaulted)] == ["BreakingIn"]

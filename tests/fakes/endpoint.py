@@ -21,12 +21,13 @@ import h11
 import trio
 
 from tests.fakes import dialects
-from tests.fakes.behaviour import BEFORE_HEADERS, Behaviour
+from tests.fakes.behaviour import BEFORE_HEADERS, Behaviour, decides
 from tests.fakes.wire import Dropped, Seen, Wire
 
 MODEL = "fake-model"
 DECISION = "JSON object that fits this schema"
 """What every structured decision asks for."""
+NO_OPINION = decides({})
 Answer = tuple[int, Any]
 
 
@@ -35,7 +36,7 @@ class FakeEndpoint:
     """The server's script and its record. `requests` holds generations only, `paths` everything asked.
 
     With `judging` set, structured decisions are kept out of both script and requests: they are recorded in
-    `decisions` and answered by the first word of `judging` that their prompt or schema contains.
+    `decisions` and answered by the first word of `judging` that their prompt or schema contains, else by `{}`.
     """
 
     base_url: str = ""
@@ -80,7 +81,7 @@ class FakeEndpoint:
         if self.judging is not None and DECISION in told:
             self.decisions.append(seen)
             self._ring()
-            return next((self.judging[word] for word in self.judging if word in told), self.default)
+            return next((self.judging[word] for word in self.judging if word in told), NO_OPINION)
         self.requests.append(seen)
         self._ring()
         return self._queue.popleft() if self._queue else self.default
@@ -222,7 +223,7 @@ def _told(seen: Seen) -> dict[str, Any]:
 
 
 async def _main(port: int, default: Behaviour) -> None:
-    fake = FakeEndpoint(default=default)
+    fake = FakeEndpoint(default=default, judging={})
     async with trio.open_nursery() as nursery:
         await nursery.start(serve, fake, port)
         print(fake.base_url, flush=True)  # noqa: T201 - its one line of output is its interface
