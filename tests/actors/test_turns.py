@@ -88,7 +88,7 @@ async def test_a_refusal_goes_to_the_fallback_once(tmp_path: Path) -> None:
     refusal = says("I'm sorry, but I can't judge this.")
     async with AsyncExitStack() as stack:
         other, endpoint = await stack.enter_async_context(upstream())
-        other.judging, other.default = {}, decides({"score": 2})
+        other.judging = {SIGNIFICANCE: decides({"score": 2})}
         played = await stack.enter_async_context(
             table(tmp_path / "chat.db", "significance", judging={SIGNIFICANCE: refusal})
         )
@@ -96,7 +96,7 @@ async def test_a_refusal_goes_to_the_fallback_once(tmp_path: Path) -> None:
         await played.say("Hm.")
         assert [one.score for one in played.told(SignificanceScored)] == [2] * 1
         assert len(other.decisions) == 1
-        other.default = refusal
+        other.judging = {SIGNIFICANCE: refusal}
         await played.say("Hm.")
         assert played.told(SignificanceScored)[-1].score == 0
         assert [one.error_class for one in played.told(DecisionDefaulted)] == ["refused"]
@@ -106,7 +106,7 @@ async def test_a_refusal_goes_to_the_fallback_once(tmp_path: Path) -> None:
 async def test_the_classifier_judges_where_there_is_one(tmp_path: Path) -> None:
     async with AsyncExitStack() as stack:
         other, endpoint = await stack.enter_async_context(upstream())
-        other.judging, other.default = {}, decides({"score": 1})
+        other.judging = {SIGNIFICANCE: decides({"score": 1})}
         played = await stack.enter_async_context(table(tmp_path / "chat.db", "significance"))
         played.endpoints.classify_with(endpoint, Capabilities())
         await played.say("Hm.")

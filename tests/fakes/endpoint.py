@@ -36,7 +36,7 @@ class FakeEndpoint:
     """The server's script and its record. `requests` holds generations only, `paths` everything asked.
 
     With `judging` set, structured decisions are kept out of both script and requests: they are recorded in
-    `decisions` and answered by the first word of `judging` that their prompt or schema contains, else by `{}`.
+    `decisions` and answered by the first word of `judging` that their prompt or schema contains, else `{}`.
     """
 
     base_url: str = ""
