@@ -14,8 +14,8 @@ from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
 from pipeline.moment import Moment, dialogue, moment_of, question
-from pipeline.naming import folded
 from pipeline.stage import Emits, stage
+from pipeline.whom import folded
 from store import log, places, relations, views
 from store.events import (
     ActivityChanged,

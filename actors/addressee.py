@@ -13,9 +13,9 @@ from pipeline.answers import Line, OneWord, Share, clipped
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.moment import Moment, dialogue, moment_of, question
-from pipeline.naming import named_in
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.stage import DECIDE, Emits, Lane, stage
+from pipeline.whom import named_in
 from store import views
 from store.events import Event, FloorGiven, TurnUser
 from store.views import Chat

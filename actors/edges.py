@@ -15,9 +15,9 @@ from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
 from pipeline.moment import Moment, dialogue, moment_of, persona, question
-from pipeline.naming import folded
 from pipeline.recount import Recounted
 from pipeline.stage import Emits, stage
+from pipeline.whom import folded
 from store import relations, views
 from store.events import YOU, EdgeUpdated, Event, Fact, TurnAssistant, TurnUser
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pipeline.answers import clipped
 from pipeline.context import Context
 from pipeline.inference.types import Message
-from pipeline.naming import called, folded
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.recount import Recounted, recounted
+from pipeline.whom import called, folded
 from store import views
 from store.errors import NotFound
 from store.events import YOU

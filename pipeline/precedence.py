@@ -22,14 +22,15 @@ class Precedence:
     _ahead: int = 0
     _calm: trio.Event = field(default_factory=trio.Event)
     _one: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
-    _yielding: trio.CancelScope | None = None
+    _asking: trio.CancelScope | None = None
+    _yields: Callable[[], bool] = lambda: False
 
     @contextmanager
     def ahead(self) -> Iterator[None]:
         """While this lasts, what yields waits."""
         self._ahead += 1
-        if self._yielding is not None:
-            self._yielding.cancel()
+        if self._asking is not None and self._yields():
+            self._asking.cancel()
         try:
             yield
         finally:
@@ -38,15 +39,15 @@ class Precedence:
                 self._calm.set()
                 self._calm = trio.Event()
 
-    async def between(self, ask: Callable[[], Awaitable[T]], *, yields: bool) -> T:
+    async def between(self, ask: Callable[[], Awaitable[T]], *, yields: Callable[[], bool]) -> T:
         """Ask when it is our turn; `yields` says whether to step back for those who go ahead."""
         async with self._one:
             while True:
-                while yields and self._ahead:
+                while yields() and self._ahead:
                     await self._calm.wait()
                 with trio.CancelScope() as scope:
-                    self._yielding = scope if yields else None
+                    self._asking, self._yields = scope, yields
                     try:
                         return await ask()
                     finally:
-                        self._yielding = None
+                        self._asking = None

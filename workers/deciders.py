@@ -5,10 +5,11 @@ Until they are ready, and where they cannot be had, decisions are the narrator's
 
 from collections.abc import Callable
 
+import structlog
 import trio
 
 from pipeline.config import Config
-from pipeline.endpoints import Endpoints, Notice
+from pipeline.endpoints import Endpoints
 from pipeline.inference.endpoints import Profile, open_endpoint
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Capabilities, Endpoint
@@ -21,18 +22,18 @@ async def keep_deciders(endpoints: Endpoints, config: Config) -> None:
     """Open the classifier and the fallback, if the configuration names them."""
     async with trio.open_nursery() as nursery:
         if config.classifier is not None:
-            nursery.start_soon(_keep, endpoints, config.classifier, endpoints.classify_with)
+            nursery.start_soon(_keep, config.classifier, endpoints.classify_with)
         if config.fallback is not None:
-            nursery.start_soon(_keep, endpoints, config.fallback, endpoints.fall_back_on)
+            nursery.start_soon(_keep, config.fallback, endpoints.fall_back_on)
 
 
-async def _keep(endpoints: Endpoints, profile: Profile, use: Use) -> None:
+async def _keep(profile: Profile, use: Use) -> None:
     try:
         async with open_endpoint(profile) as endpoint:
             use(endpoint, await _probed(endpoint))
             await trio.sleep_forever()
     except FabulaError as error:
-        endpoints.notice = endpoints.notice or Notice(error.message, error.hint)
+        structlog.get_logger().warning("decider cannot be had", endpoint=profile.name, error=error.message)
 
 
 async def _probed(endpoint: Endpoint) -> Capabilities:

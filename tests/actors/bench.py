@@ -11,8 +11,9 @@ import trio
 
 import actors
 from pipeline.context import Context
-from pipeline.endpoints import Endpoints
+from pipeline.endpoints import Endpoints, Opened
 from pipeline.feed import Feed
+from pipeline.inference.endpoints import Profile
 from pipeline.inference.lines import Patience
 from pipeline.inference.types import Capabilities
 from pipeline.play import Play
@@ -143,7 +144,8 @@ async def table(
     async with upstream(patience=patience) as (fake, endpoint):
         fake.judging = dict(judging or {})
         endpoints = Endpoints()
-        endpoints.use(endpoint, Capabilities(shares_cpu=shares_cpu))
+        profile = Profile(name="fake", kind="openai", base_url=fake.base_url)
+        endpoints.use(Opened(profile, endpoint, Capabilities(shares_cpu=shares_cpu)))
         with open_store(path, pipeline.routes) as store:
             async with at_work(store, pipeline, endpoints):
                 play = Play(store)

@@ -1,4 +1,4 @@
-"""Naming: who is meant by a name in prose, in any script, also when it is an ordinary word."""
+"""Whom: who is meant by a name in prose, in any script, also when it is an ordinary word."""
 
 import time
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.naming import called, named_in
+from pipeline.whom import called, named_in
 
 HOST, GUEST = 1, 2
 

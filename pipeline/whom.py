@@ -1,4 +1,4 @@
-"""Naming: who is meant by a name in a person's prose, and by a name in a model's answer.
+"""Whom: who is meant by a name in a person's prose, and by a name in a model's answer.
 
 Names are found as whole words in any script, also when they hold characters a pattern would read as grammar.
 A name that is an ordinary word ("Will", "May", "Rose") is somebody only where it is written as a name in the
