@@ -143,8 +143,8 @@ def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
         budget=_budget(read, paths),
         prompt=read.prompt,
         narrator=_opened(read, "narrate", secrets, environ, paths),
-        classifier=_another(read, "classify", secrets, environ, paths),
-        fallback=_another(read, "fallback", secrets, environ, paths),
+        classifier=_opened(read, "classify", secrets, environ, paths),
+        fallback=_opened(read, "fallback", secrets, environ, paths),
         token=token if token and token.get_secret_value().strip() else None,
     )
     config.check_open(config.server.host)
@@ -281,19 +281,12 @@ def _budget(read: _File, paths: DataPaths) -> Budgets:
     return read.budget.model_copy(update={"response": wanted})
 
 
-def _another(
-    read: _File, use: str, secrets: _Secrets, environ: Mapping[str, str], paths: DataPaths
-) -> Profile | None:
-    """An endpoint besides the narrator; naming the narrator again opens no second one."""
-    same = getattr(read.profile, use) == read.profile.narrate
-    return None if same else _opened(read, use, secrets, environ, paths)
-
-
 def _opened(
     read: _File, use: str, secrets: _Secrets, environ: Mapping[str, str], paths: DataPaths
 ) -> Profile | None:
+    """The endpoint of one use; naming the narrator for another use opens no second one."""
     name = getattr(read.profile, use)
-    if not name:
+    if not name or (use != "narrate" and name == read.profile.narrate):
         return None
     section = read.endpoint.get(name)
     if section is None:
