@@ -1,16 +1,74 @@
 """Addressee: who answers a turn.
 
-A turn of yours arrives; one `floor.given` leaves. With no guest in the scene it is the host, and no model is
-asked.
+A turn of yours arrives; one `floor.given` leaves. With one bot in the scene it is that one, and where a turn
+names one of two it is the one named, without asking a model; else the classifier decides, and the host
+answers where it cannot.
 """
 
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from pipeline.answers import Line, OneWord, Share, clipped
 from pipeline.context import Context
+from pipeline.deciding import decide
+from pipeline.moment import Moment, dialogue, moment_of, question
+from pipeline.prompt.ooc import strip_ooc
 from pipeline.stage import DECIDE, Emits, Lane, stage
+from pipeline.whom import named_in
 from store import views
 from store.events import Event, FloorGiven, TurnUser
+from store.views import Chat
+
+ROOM = 400
+TASK = (
+    "In a role-play, {you} has just spoken. Decide which of two characters answers the last line: the host,"
+    " {host}, or the guest, {guest}. Whoever was spoken to answers; if it is not clear, the one whom it"
+    " concerns more."
+)
 
 
-@stage("addressee", on=(TurnUser,), lane=Lane.PLAY, priority=DECIDE, timeout_s=10)
+class Answerer(BaseModel):
+    """Who is expected to answer. The default is what an unreadable answer means."""
+
+    who: Annotated[Literal["host", "guest"], OneWord] = Field(description="who answers the last line")
+    confidence: Share = Field(default=0.5, description="how sure, from 0 to 1")
+    reason: Line = Field(default="", description="why, in a few words")
+
+
+UNCLEAR = Answerer(who="host", confidence=0.0, reason="it was not clear who is meant")
+
+
+@stage("addressee", on=(TurnUser,), lane=Lane.PLAY, priority=DECIDE, timeout_s=None)
 async def addressee(turn: Event[TurnUser], ctx: Context) -> Emits:
     chat = views.chat(ctx.db, ctx.claim.chat_id)
-    yield FloorGiven(turn_id=turn.id, speaker_id=chat.host_id, reason="the host is the only one present")
+    if len(chat.bots) < 2:
+        only = chat.bots[0] if chat.bots else chat.host_id
+        yield FloorGiven(turn_id=turn.id, speaker_id=only, reason="nobody else is present")
+        return
+    known = [views.bot(ctx.db, bot_id) for bot_id in chat.bots]
+    named = named_in(strip_ooc(turn.payload.text), {bot.id: (bot.name, *bot.aliases) for bot in known})
+    if len(named) == 1:
+        yield FloorGiven(turn_id=turn.id, speaker_id=min(named), reason="the turn names no other")
+        return
+    moment = moment_of(ctx, turn.id)
+    judged = UNCLEAR if moment is None else await _asked(ctx, chat, moment)
+    yield _floor(turn.id, views.chat(ctx.db, chat.id), judged)
+
+
+def _floor(turn_id: int, chat: Chat, judged: Answerer) -> FloorGiven:
+    """Who was chosen may have left meanwhile."""
+    wanted = chat.guest_id if judged.who == "guest" else chat.host_id
+    if wanted is not None and wanted in chat.bots:
+        reason, confidence = clipped(judged.reason), judged.confidence
+        return FloorGiven(turn_id=turn_id, speaker_id=wanted, reason=reason, confidence=confidence)
+    left = chat.bots[0] if chat.bots else chat.host_id
+    return FloorGiven(turn_id=turn_id, speaker_id=left, reason="whoever was meant has left")
+
+
+async def _asked(ctx: Context, chat: Chat, moment: Moment) -> Answerer:
+    names = moment.names
+    host, guest = (views.bot(ctx.db, one).name for one in (chat.bots[0], chat.bots[1]))
+    task = TASK.format(you=names[moment.speaker_id], host=host, guest=guest)
+    heard = dialogue(ctx, moment, room=ROOM)
+    return await decide(ctx, Answerer, question(task, heard.text), default=UNCLEAR, at_once=True)

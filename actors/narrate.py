@@ -86,7 +86,8 @@ async def _follow(
     if composed.leaks:
         ctx.figures["leaks"] = [str(leak) for leak in composed.leaks]
     stream = _Stream(ctx, writing, Bare(views.bot(ctx.db, writing.speaker_id).name))
-    ending = await stream.follow(endpoint, request)
+    with ctx.endpoints.narrating():
+        ending = await stream.follow(endpoint, request)
     text = writing.text.strip()
     if not text:
         raise _nothing_written(ctx)

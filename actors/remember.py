@@ -1,31 +1,30 @@
 """Remember: what each bot present keeps of a turn, without asking a model.
 
-A turn arrives; one `memory.written` per present bot leaves. What was said out of character is nobody's
-memory.
+A turn arrives; one `memory.written` leaves for every bot that perceived it. What was said out of character is
+nobody's memory.
 """
 
 from pipeline.context import Context
+from pipeline.moment import moment_of
 from pipeline.prompt.ooc import strip_ooc
-from pipeline.stage import Emits, stage
-from store import views
-from store.events import Event, MemoryWritten, TurnAssistant, TurnUser
-
-YOU = 0
-"""The entity id under which you stand in a witness list."""
+from pipeline.recount import speaker_name
+from pipeline.stage import DECIDE, Emits, stage
+from store.events import YOU, Event, MemoryWritten, TurnAssistant, TurnUser
 
 
-@stage("remember", on=(TurnUser, TurnAssistant))
+@stage("remember", on=(TurnUser, TurnAssistant), priority=DECIDE)
 async def remember(turn: Event[TurnUser | TurnAssistant], ctx: Context) -> Emits:
-    chat = views.chat(ctx.db, ctx.claim.chat_id)
-    text = strip_ooc(turn.payload.text).strip()
-    if not text:
+    moment = moment_of(ctx, turn.id)
+    if moment is None:
         return
-    said = turn.payload
-    speaker = views.bot(ctx.db, said.speaker_id).name if isinstance(said, TurnAssistant) else chat.you_name
-    yield MemoryWritten(
-        owner_id=chat.host_id,
-        turn_id=turn.id,
-        speaker_name=speaker,
-        text=text,
-        witnesses=(YOU, chat.host_id),
-    )
+    present = moment.turn.present
+    for owner in present:
+        if owner == YOU:
+            continue
+        yield MemoryWritten(
+            owner_id=owner,
+            turn_id=turn.id,
+            speaker_name=speaker_name(ctx.db, moment.turn.speaker_id, {YOU: moment.chat.you_name}),
+            text=strip_ooc(moment.turn.text).strip(),
+            witnesses=present,
+        )

@@ -58,6 +58,8 @@ class ProfileSection(_Section):
     """`[profile]`: which endpoint does what."""
 
     narrate: str = ""
+    classify: str = ""
+    fallback: str = ""
 
 
 class PromptSection(_Section):
@@ -106,6 +108,10 @@ class Config(BaseModel):
     budget: Budgets
     prompt: PromptSection
     narrator: Profile | None
+    classifier: Profile | None = None
+    """Who answers structured decisions; None: the narrator."""
+    fallback: Profile | None = None
+    """Who is asked once when a decision is refused."""
     token: SecretStr | None
 
     def check_open(self, host: str) -> None:
@@ -136,7 +142,9 @@ def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
         sampler=HOUSE_SAMPLER.model_copy(update=read.sampler.model_dump(exclude_unset=True)),
         budget=_budget(read, paths),
         prompt=read.prompt,
-        narrator=_narrator(read, secrets, environ, paths),
+        narrator=_opened(read, "narrate", secrets, environ, paths),
+        classifier=_opened(read, "classify", secrets, environ, paths),
+        fallback=_opened(read, "fallback", secrets, environ, paths),
         token=token if token and token.get_secret_value().strip() else None,
     )
     config.check_open(config.server.host)
@@ -273,15 +281,18 @@ def _budget(read: _File, paths: DataPaths) -> Budgets:
     return read.budget.model_copy(update={"response": wanted})
 
 
-def _narrator(read: _File, secrets: _Secrets, environ: Mapping[str, str], paths: DataPaths) -> Profile | None:
-    name = read.profile.narrate
-    if not name:
+def _opened(
+    read: _File, use: str, secrets: _Secrets, environ: Mapping[str, str], paths: DataPaths
+) -> Profile | None:
+    """The endpoint of one use; naming the narrator for another use opens no second one."""
+    name = getattr(read.profile, use)
+    if not name or (use != "narrate" and name == read.profile.narrate):
         return None
     section = read.endpoint.get(name)
     if section is None:
         known = ", ".join(sorted(read.endpoint)) or "none"
         raise Invalid(
-            f"{paths.config}: [profile] narrate names the endpoint {name!r}, which is not there.",
+            f"{paths.config}: [profile] {use} names the endpoint {name!r}, which is not there.",
             hint=f"Name one of these: {known}; or add [endpoint.{name}].",
         )
     given = environ.get(section.api_key_env or key_variable(name))

@@ -4,15 +4,17 @@ The right value, or the declared safe default with a `decision.defaulted` event 
 may mend (a server that is down, a rate limit) is first left to the run's own retries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from pipeline.context import Context
+from pipeline.endpoints import Endpoints
 from pipeline.inference.errors import EndpointFailed
-from pipeline.inference.types import Endpoint, Message, Request, Sampler
-from store.errors import ErrorClass
+from pipeline.inference.types import Message, Request, Sampler
+from store.errors import ErrorClass, FabulaError
 from store.events import DecisionDefaulted
 
 M = TypeVar("M", bound=BaseModel)
@@ -20,9 +22,9 @@ M = TypeVar("M", bound=BaseModel)
 CLASSIFIER_SLOT = 1
 """The llama.cpp server slot for decisions; narration keeps its own."""
 MAX_ANSWER_TOKENS = 400
-TRIES = 3
-PASSING = frozenset({ErrorClass.CONNECTION, ErrorClass.RATE_LIMITED})
-"""Failures that say nothing about the question: the run tries again later, a few times."""
+TRIES: Mapping[ErrorClass, int] = {ErrorClass.CONNECTION: 3, ErrorClass.RATE_LIMITED: 8}
+"""Failures that say nothing about the question: how often the run tries, later each time. Counted in claims,
+because a rate limit costs no attempt."""
 SAMPLER = Sampler(temperature=0.0, max_tokens=MAX_ANSWER_TOKENS)
 MAX_REASON_CHARS = 500
 
@@ -37,34 +39,38 @@ async def decide(
     """
     request = Request(messages=tuple(messages), sampler=SAMPLER, slot=CLASSIFIER_SLOT)
     ctx.request = request
-    async with ctx.endpoints.classifier() as endpoint:
-        return await _decided(ctx, endpoint, request, schema, default, at_once=at_once)
-
-
-async def _decided(
-    ctx: Context, endpoint: Endpoint, request: Request, schema: type[M], default: M, *, at_once: bool
-) -> M:
     try:
-        async with ctx.endpoints.deciding:
-            return await _asked(endpoint, ctx.endpoints.fallback, request, schema)
-    except EndpointFailed as failed:
-        if failed.error_class in PASSING and not at_once and ctx.claim.attempt < TRIES:
+        return await _in_turn(ctx.endpoints, request, schema, at_once=at_once)
+    except FabulaError as failed:
+        error_class = failed.error_class if isinstance(failed, EndpointFailed) else ErrorClass.REFUSED
+        if not at_once and ctx.claim.token < TRIES.get(error_class, 0):
             raise
         ctx.beside.append(
             DecisionDefaulted(
                 stage=ctx.claim.stage,
                 decision=schema.__name__,
-                error_class=failed.error_class,
+                error_class=error_class,
                 reason=f"{failed.message} {failed.detail}".strip()[:MAX_REASON_CHARS],
             )
         )
         return default
 
 
-async def _asked(endpoint: Endpoint, fallback: Endpoint | None, request: Request, schema: type[M]) -> M:
-    try:
-        return await endpoint.decide(request, schema)
-    except EndpointFailed as failed:
-        if failed.error_class is not ErrorClass.REFUSED or fallback is None:
-            raise
+async def _in_turn(endpoints: Endpoints, request: Request, schema: type[M], *, at_once: bool) -> M:
+    """Bookkeeping waits its turn; a decision somebody waits for does not."""
+    ask = partial(_asked, endpoints, request, schema)
+    if at_once:
+        with endpoints.deciding.ahead():
+            return await ask()
+    return await endpoints.deciding.between(ask, yields=endpoints.one_processor)
+
+
+async def _asked(endpoints: Endpoints, request: Request, schema: type[M]) -> M:
+    fallback = endpoints.fallback
+    async with endpoints.classifier() as endpoint:
+        try:
+            return await endpoint.decide(request, schema)
+        except EndpointFailed as failed:
+            if failed.error_class is not ErrorClass.REFUSED or fallback is None:
+                raise
     return await fallback.decide(request, schema)

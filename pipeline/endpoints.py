@@ -6,7 +6,7 @@ narrator, so the one before stays open until the last reply it has begun is fini
 """
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,6 +15,7 @@ import trio
 from pipeline.inference.endpoints import Profile, open_endpoint
 from pipeline.inference.openai import model_name
 from pipeline.inference.types import Capabilities, Endpoint, Sampler
+from pipeline.precedence import Precedence
 from pipeline.prompt.assembly import Layout
 from pipeline.prompt.budget import Budgets
 from store.errors import FabulaError
@@ -87,10 +88,11 @@ class Endpoints:
     layout: Literal["auto", "cache", "classic"] = "auto"
     fallback: Endpoint | None = None
     """Who is asked once more when a decision is refused."""
-    deciding: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
-    """One decision at a time: those that wait their turn do not spend their ten seconds waiting."""
+    deciding: Precedence = field(default_factory=Precedence)
+    """Whose turn it is; those that wait for theirs do not spend their ten seconds waiting."""
     _narrator: Opened | None = None
     _classifier: Endpoint | None = None
+    _classifier_shares_cpu: bool = False
     _nursery: trio.Nursery | None = None
     _settled: trio.Event = field(default_factory=trio.Event)
 
@@ -158,6 +160,23 @@ class Endpoints:
         self._settled.set()
         if before is not None:
             before.retire()
+
+    def classify_with(self, classifier: Endpoint, capabilities: Capabilities) -> None:
+        """From now on this endpoint answers structured decisions; until then the narrator does."""
+        self._classifier, self._classifier_shares_cpu = classifier, capabilities.shares_cpu
+
+    def fall_back_on(self, fallback: Endpoint, _capabilities: Capabilities) -> None:
+        """From now on this endpoint is asked once more when a decision is refused."""
+        self.fallback = fallback
+
+    def narrating(self) -> AbstractContextManager[None]:
+        """Around the writing of a reply: bookkeeping steps back where it would slow it down."""
+        return self.deciding.ahead()
+
+    def one_processor(self) -> bool:
+        """Whether narration and decisions compute on the same cores, our own."""
+        narrates_here = self._narrator is not None and self._narrator.capabilities.shares_cpu
+        return narrates_here and (self._classifier is None or self._classifier_shares_cpu)
 
     @asynccontextmanager
     async def classifier(self) -> AsyncIterator[Endpoint]:

@@ -1,10 +1,11 @@
 """Recount: what has just been said, as plain lines for whoever judges a turn.
 
-With an observer, only the turns it perceived: a judgement from somebody's point of view must not rest on
-what that somebody never saw.
+With observers, only the turns that all of them perceived: a judgement from somebody's point of view must not
+rest on what that somebody never saw.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import apsw
 
@@ -15,6 +16,16 @@ from store.events import YOU
 from store.views import Chat
 
 LEAST_TURNS = 2
+CUT = " […] "
+"""Stands where the middle of a long turn was left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """The lines, and the turns they were taken from, oldest first."""
+
+    text: str
+    turn_ids: tuple[int, ...]
 
 
 def names(db: apsw.Connection, chat: Chat, *others: int) -> dict[int, str]:
@@ -33,21 +44,47 @@ def recount(
     observer: int | None = None,
 ) -> str:
     """The dialogue up to and including a turn, oldest first, as far back as `room` tokens reach."""
+    observers = () if observer is None else (observer,)
+    return recounted(db, turn_id, known, counter, room=room, observers=observers).text
+
+
+def recounted(
+    db: apsw.Connection,
+    turn_id: int,
+    known: Mapping[int, str],
+    counter: ModelCounter,
+    *,
+    room: int,
+    observers: tuple[int, ...] = (),
+) -> Recounted:
+    """The same, with the ids of the turns. No single turn takes more than the whole room."""
     lines: list[str] = []
+    told: list[int] = []
+    left = room
     for turn in views.dialogue_back_from(db, turn_id):
-        if observer is not None and observer not in turn.present:
-            continue
         text = strip_ooc(turn.text).strip()
-        if not text:
+        if not text or not set(observers) <= set(turn.present):
             continue
-        line = f"{speaker_name(db, turn.speaker_id, known)}: {text}"
-        room -= counter.text(line)
-        if room < 0 and len(lines) >= LEAST_TURNS:
+        line = _fitting(f"{speaker_name(db, turn.speaker_id, known)}: {text}", counter, room)
+        left -= counter.text(line)
+        if left < 0 and len(lines) >= LEAST_TURNS:
             break
         lines.append(line)
-        if room < 0:
+        told.append(turn.id)
+        if left < 0:
             break
-    return "\n".join(reversed(lines))
+    return Recounted("\n".join(reversed(lines)), tuple(reversed(told)))
+
+
+def _fitting(line: str, counter: ModelCounter, room: int) -> str:
+    """The line, or its beginning and its end where it is too long for the room."""
+    kept = min(len(line), room * 8)
+    while kept > len(CUT):
+        shown = line if kept == len(line) else f"{line[: kept // 2]}{CUT}{line[-(kept // 2) :]}"
+        if counter.text(shown) <= room:
+            return shown
+        kept //= 2
+    return line[: len(CUT)]
 
 
 def speaker_name(db: apsw.Connection, speaker_id: int | None, known: Mapping[int, str]) -> str:

@@ -140,6 +140,17 @@ def turn(db: apsw.Connection, turn_id: int) -> Turn:
     return turn_of(found)
 
 
+def floor_given(db: apsw.Connection, chat_id: int, turn_id: int) -> int | None:
+    """Who was first given the floor to answer a turn, if that is decided."""
+    found = row(
+        db,
+        "SELECT payload ->> 'speaker_id' FROM event WHERE chat_id = ?1 AND kind = 'floor.given' AND id > ?2"
+        " AND cause_id = ?2 ORDER BY id LIMIT 1",
+        (chat_id, turn_id),
+    )
+    return found[0] if found else None
+
+
 def dialogue_back_from(db: apsw.Connection, turn_id: int) -> Iterator[Turn]:
     """The turn and those before it in dialogue order, newest first, read as far as the caller goes.
 

@@ -30,7 +30,9 @@ from workers.tasks import huey_for
 
 GRACE_S = 3.5
 DISK_FULL_WAIT_S = 1.0
-SLOTS: Mapping[str, int] = {Lane.NARRATION.value: 2, Lane.PLAY.value: 2, Lane.BOOKKEEPING.value: 4}
+SLOTS: Mapping[str, int] = {Lane.NARRATION.value: 2, Lane.PLAY.value: 2, Lane.BOOKKEEPING.value: 8}
+"""Most of bookkeeping waits for a model, one decision at a time: a chat's stages must not fill all slots,
+or what asks no model would wait with them."""
 
 
 class RunFailed(Exception):
@@ -56,7 +58,7 @@ class Consumer:
     recovered: int = 0
     ended: trio.Event = field(default_factory=trio.Event)
     _running: dict[int, Context] = field(default_factory=dict)
-    _foreground: set[int] = field(default_factory=set)
+    _foreground: set[tuple[int, int]] = field(default_factory=set)
     _calm: trio.Event = field(default_factory=trio.Event)
     _closing: trio.Event = field(default_factory=trio.Event)
     _idle: trio.Event = field(default_factory=trio.Event)
@@ -96,7 +98,7 @@ class Consumer:
             for claim in news.claims:
                 self._running[claim.run_id] = self._context(claim)
                 if claim.lane != Lane.BOOKKEEPING:
-                    self._foreground.add(claim.run_id)
+                    self._foreground.add((claim.run_id, claim.token))
                 nursery.start_soon(self._execute, claim)
             if news.stop_requested:
                 self._heed_stops(boot)
@@ -122,7 +124,7 @@ class Consumer:
         )
 
     def _leave_foreground(self, claim: Claim) -> None:
-        self._foreground.discard(claim.run_id)
+        self._foreground.discard((claim.run_id, claim.token))
         if not self._foreground:
             self._calm.set()
             self._calm = trio.Event()
@@ -187,9 +189,12 @@ class Consumer:
                 return
 
     def _forget(self, claim: Claim) -> None:
+        """A run that is tried again at once may already be here with its next claim."""
         self.feed.fall_silent(claim)
         self._leave_foreground(claim)
-        self._running.pop(claim.run_id, None)
+        ctx = self._running.get(claim.run_id)
+        if ctx is not None and ctx.claim.token == claim.token:
+            del self._running[claim.run_id]
         if not self._running:
             self._idle.set()
             self._idle = trio.Event()
@@ -205,8 +210,11 @@ class Consumer:
                 self._running[run_id].stop(reason)
 
     async def _finish_or_hand_back(self) -> None:
+        """A reply being written gets the grace to keep its text; a decision is simply asked again later."""
         for ctx in self._running.values():
             ctx.stop("shutdown")
+            if ctx.claim.lane != Lane.NARRATION:
+                ctx.scope.cancel()
         with trio.move_on_after(self.grace_s):
             await self._until_idle()
         for ctx in self._running.values():

@@ -25,6 +25,7 @@ from pipeline.stage import Lane, Pipeline
 from pipeline.tokens import TokenCounter
 from store.store import Store, open_store
 from workers.consumer import Consumer
+from workers.deciders import keep_deciders
 from workers.telemetry import Telemetry
 
 
@@ -87,6 +88,7 @@ async def open_program(
             background.start_soon(_begin, offer, bool(model) or config.narrator is not None)
             if consumer is not None:
                 telemetry.listen_to(consumer.huey)
+                background.start_soon(keep_deciders, offer.endpoints, config)
                 background.start_soon(_warm, counter)
                 await working.start(consumer.run)
             try:

@@ -29,6 +29,12 @@ MAX_CANDIDATES = 32
 ASK = "Answer with nothing but one JSON object that fits this schema:\n{schema}"
 REMINDER = "That was not usable: {reason}. Answer again with nothing but one JSON object, no other word."
 _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL)
+_DECLINES = re.compile(
+    r"(?:i['’]m sorry|i am sorry|sorry\b|i apologi[sz]e|i (?:can['’]?t|cannot|can not|won['’]?t|will not)\b"
+    r"|i['’]m (?:unable|not able)|i am (?:unable|not able)|as an ai\b|unfortunately, i)",
+    re.IGNORECASE,
+)
+"""How an answer begins that is a refusal in prose."""
 _STRING_OR_TRAILING_COMMA = re.compile(r'("(?:\\.|[^"\\])*")|,(?=\s*[}\]])')
 
 
@@ -67,6 +73,8 @@ async def decided(
     try:
         return read(answer, schema)
     except ValueError as error:
+        if _DECLINES.match(_THINKING.sub("", answer).lstrip()):
+            raise errors.declined(name, answer) from error
         raise errors.undecided(name, answer, _reason(error)) from error
 
 

@@ -101,7 +101,7 @@ class EmbeddedLlama:
 
     async def probe(self) -> Capabilities:
         """What the running server says it has."""
-        return await (await self.server()).probe()
+        return replace(await (await self.server()).probe(), shares_cpu=True)
 
     async def count_tokens(self, text: str) -> int | None:
         """Exact, by the model's own tokenizer."""

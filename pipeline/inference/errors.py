@@ -224,6 +224,17 @@ def filtered(name: str) -> EndpointFailed:
     )
 
 
+def declined(name: str, answer: str) -> EndpointFailed:
+    """A model that says in words that it will not decide."""
+    return EndpointFailed(
+        f"The endpoint {name!r} would not decide.",
+        hint="The fallback is asked where one is set up, else the safe default is used.",
+        detail=_shown(answer),
+        error_class=ErrorClass.REFUSED,
+        retryable=False,
+    )
+
+
 def undecided(name: str, answer: str, reason: str) -> EndpointFailed:
     """A decision that did not fit its model, even after the reminder."""
     return EndpointFailed(

@@ -113,7 +113,9 @@ class Wire:
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
         timeout = httpx.Timeout(None, connect=self.patience.connect_s)
-        return self.client.build_request(method, url, json=cleaned(body), headers=headers, timeout=timeout)
+        request = self.client.build_request(method, url, json=cleaned(body), headers=headers, timeout=timeout)
+        request.stream = _Body(request.content)
+        return request
 
     def _refused(self, response: httpx.Response, body: str) -> errors.EndpointFailed:
         return errors.from_status(self.name, response.status_code, self.scrubbed(body), response.headers)
@@ -228,6 +230,22 @@ def cleaned(value: Any) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
         return {clean(key): cleaned(one) for key, one in value.items()}
     return value
+
+
+class _Body(httpx.AsyncByteStream):
+    """A request's body. httpx's own is a generator, which stays unfinished, and is complained about, when a
+    request is cancelled while it is being sent."""
+
+    def __init__(self, content: bytes) -> None:
+        self._left = [content]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
 
 
 def checked_key(key: str) -> str:

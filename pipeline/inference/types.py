@@ -74,6 +74,8 @@ class Capabilities:
     tokenize: bool = False
     context_tokens: int | None = None
     samplers: frozenset[str] = frozenset()
+    shares_cpu: bool = False
+    """It computes on our own cores: two requests at once slow each other."""
 
 
 class Endpoint(Protocol):

@@ -247,3 +247,15 @@ def test_a_variable_stands_over_a_given_key_and_so_does_not_move_either(paths: D
             name="x",
             key="sk-2",
         )
+
+
+def test_a_classifier_and_a_fallback_may_stand_beside_the_narrator(paths: DataPaths) -> None:
+    endpoints = "".join(f"[endpoint.{name}]\nbase_url = 'http://127.0.0.1:1/v1'\n" for name in ("a", "b"))
+    paths.config.write_text(f"{endpoints}[profile]\nnarrate = 'a'\nclassify = 'b'\nfallback = 'a'\n")
+    config = load(paths, {})
+    assert config.classifier is not None
+    assert config.classifier.name == "b"
+    assert config.fallback is None
+    paths.config.write_text(f"{endpoints}[profile]\nclassify = 'c'\n")
+    with pytest.raises(Invalid, match=r"\[profile\] classify names the endpoint 'c'"):
+        load(paths, {})

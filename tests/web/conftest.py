@@ -64,6 +64,7 @@ async def open_site(
     folder: Path, fake: FakeEndpoint, *, candidates: Sequence[Candidate] = (), work: bool = True
 ) -> AsyncIterator[Site]:
     """The page over a data folder; `candidates` are the servers this machine may have."""
+    fake.judging = fake.judging or {}
     opened = open_program(data_paths(folder, {}), environ={}, candidates=candidates, work=work)
     async with opened as program:
         listener = listening_socket("127.0.0.1", 0)

@@ -238,8 +238,8 @@ async def test_a_stream_that_comes_back_misses_nothing_and_repeats_nothing(site:
 async def test_a_late_tab_sees_what_is_being_written(site: Site) -> None:
     chat_id = await site.chat()
     site.fake.script(stalls(after=4))
-    await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "Go"})
     async with Events(site, chat_id) as early:
+        await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "Go"})
         for _ in range(3):
             await early.until("token")
         async with Events(site, chat_id) as late:

@@ -161,6 +161,23 @@ async def test_a_failing_run_backs_off_keeps_its_place_and_dies_after_its_attemp
         assert outcomes == [("backoff",), ("backoff",), ("dead",)]
 
 
+async def test_a_run_tried_again_at_once_is_not_lost_between_its_claims(tmp_path: Path) -> None:
+    tries = 0
+
+    @stage("hasty", on=(TurnUser,), retry=Retry(attempts=99, base_s=0.0001, cap_s=0.0001))
+    async def hasty(turn: Event[TurnUser], ctx: Context) -> Emits:
+        nonlocal tries
+        tries += 1
+        if tries < 60:
+            raise EndpointFailed("It broke.", error_class=ErrorClass.CONNECTION)
+        yield MemoryWritten(owner_id=1, turn_id=turn.id, speaker_name="x", text="ok", witnesses=())
+
+    async with at_work(tmp_path / "chat.db", hasty) as bench:
+        await bench.play.send_turn(bench.chat_id, "hello")
+        await bench.settled()
+        assert [run.state for run in queries.runs(bench.store.hot)] == ["done"]
+
+
 async def test_a_rate_limit_waits_as_long_as_asked_and_costs_no_attempt(tmp_path: Path) -> None:
     tries = 0
 
