@@ -14,11 +14,18 @@ import apsw
 from store import log
 from store.events import Event
 from store.projections import PROJECTIONS, clear, clear_chat, project
-from store.rows import rows
+from store.rows import row, rows
 
 Progress = Callable[[int], None]
 KEYS = {"memory_text": "rowid,"}
 """What `*` leaves out: the search index is keyed by its rowid."""
+FALLEN = (
+    "WITH RECURSIVE chain(cause_id, run_id) AS (SELECT cause_id, run_id FROM event WHERE id = ?"
+    " UNION ALL SELECT event.cause_id, event.run_id FROM chain JOIN event ON event.id = chain.cause_id)"
+    " SELECT 1 FROM chain WHERE EXISTS (SELECT 1 FROM event WHERE kind = 'outcome.superseded'"
+    " AND payload ->> 'superseded_run_id' = chain.run_id) LIMIT 1"
+)
+"""Whether the event, or anything it answers, was recorded by a run that was superseded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,11 @@ def live(db: apsw.Connection, events: Iterable[Event[Any]]) -> Iterator[Event[An
             fallen.add(event.id)
         else:
             yield event
+
+
+def is_live(db: apsw.Connection, event_id: int | None) -> bool:
+    """Whether an event counts. Microseconds: a chain of causes is short, superseded runs are indexed."""
+    return event_id is None or row(db, FALLEN, (event_id,)) is None
 
 
 def check(db: apsw.Connection, progress: Progress = lambda _: None) -> list[Difference]:
