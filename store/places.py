@@ -92,6 +92,34 @@ def scenes(db: apsw.Connection, chat_id: int) -> list[Scene]:
     return [Scene(*one) for one in found]
 
 
+def scene_before(db: apsw.Connection, turn_id: int) -> Scene | None:
+    """The scene in which a turn was said, leaving out one that was only opened because of it: that scene
+    begins with the turn, and it is the one before that the turn may have brought to an end."""
+    found = row(db, "SELECT chat_id, scene_id FROM turn WHERE id = ?", (turn_id,))
+    if found is None:
+        raise NotFound(f"There is no turn {turn_id}.")
+    chat_id, scene_id = found
+    if scene_id is not None and scene_id > turn_id:
+        scene_id = _scene_until(db, chat_id, turn_id)
+    return scene(db, scene_id) if scene_id is not None else None
+
+
+def _scene_until(db: apsw.Connection, chat_id: int, turn_id: int) -> int | None:
+    """The scene of the turn before, or, before the first turn, the newest there was."""
+    found = row(
+        db,
+        "SELECT scene_id FROM turn WHERE chat_id = ? AND id < ? ORDER BY anchor_id DESC, id DESC LIMIT 1",
+        (chat_id, turn_id),
+    ) or row(db, "SELECT max(id) FROM scene WHERE chat_id = ? AND id < ?", (chat_id, turn_id))
+    return found[0] if found else None
+
+
+def perceived(db: apsw.Connection, scene_id: int) -> list[tuple[int, ...]]:
+    """Who perceived each turn of a scene, in order."""
+    found = rows(db, "SELECT present FROM turn WHERE scene_id = ? ORDER BY anchor_id, id", (scene_id,))
+    return [tuple(json.loads(present)) for (present,) in found]
+
+
 def summaries(db: apsw.Connection, chat_id: int, owner_id: int, *, limit: int = 3) -> list[SceneSummary]:
     """The owner's own summaries of the last scenes, oldest of them first."""
     found = rows(

@@ -23,7 +23,7 @@ FALLEN = (
     "WITH RECURSIVE chain(cause_id, run_id) AS (SELECT cause_id, run_id FROM event WHERE id = ?"
     " UNION ALL SELECT event.cause_id, event.run_id FROM chain JOIN event ON event.id = chain.cause_id)"
     " SELECT 1 FROM chain WHERE EXISTS (SELECT 1 FROM event WHERE kind = 'outcome.superseded'"
-    " AND payload ->> 'superseded_run_id' = chain.run_id) LIMIT 1"
+    " AND payload ->> 'superseded_run_id' = +chain.run_id) LIMIT 1"
 )
 """Whether the event, or anything it answers, was recorded by a run that was superseded."""
 

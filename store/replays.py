@@ -78,7 +78,7 @@ def outcomes_in_force(db: apsw.Connection, claim: Claim) -> list[int]:
         "SELECT id FROM run WHERE stage = ? AND event_id = ? AND generation < ? AND state = 'done'"
         " AND EXISTS (SELECT 1 FROM event WHERE event.run_id = run.id)"
         " AND NOT EXISTS (SELECT 1 FROM event WHERE kind = 'outcome.superseded'"
-        " AND payload ->> 'superseded_run_id' = run.id) ORDER BY generation",
+        " AND payload ->> 'superseded_run_id' = +run.id) ORDER BY generation",
         (claim.stage, claim.event_id, claim.generation),
     )
     return [run_id for (run_id,) in found]
