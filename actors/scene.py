@@ -21,6 +21,7 @@ from store import places, views
 from store.events import (
     JUST_CREATED,
     MAX_NAME_CHARS,
+    YOU,
     Container,
     ContainerCreated,
     Event,
@@ -114,7 +115,8 @@ def _next_scene(ctx: Context, turn_id: int, before: Scene, change: SceneChange) 
         container_id: int | None = JUST_CREATED if known is None else known
     else:
         container_id = before.container_id
-    yield SceneOpened(container_id=container_id, from_turn_id=turn_id)
+    present = before.present if YOU in before.present else ()
+    yield SceneOpened(container_id=container_id, from_turn_id=turn_id, present=present)
     time, weather = change.time.strip()[:MAX_TOLD_CHARS], change.weather.strip()[:MAX_TOLD_CHARS]
     if time or weather:
         yield WorldChanged(time=time or None, weather=weather or None)
@@ -123,7 +125,9 @@ def _next_scene(ctx: Context, turn_id: int, before: Scene, change: SceneChange) 
 def _known_container(ctx: Context, name: str) -> int | None:
     """The container of that name, the newest if there are several; a first article is no difference."""
     wanted = _bare(name)
-    found = [one.id for one in places.places(ctx.db, ctx.claim.chat_id) if _bare(one.container.name) == wanted]
+    found = [
+        one.id for one in places.places(ctx.db, ctx.claim.chat_id) if _bare(one.container.name) == wanted
+    ]
     return found[-1] if found else None
 
 

@@ -21,7 +21,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A scene; `closed_by` is the event that closed it."""
+    """A scene; `closed_by` is the event that closed it, `present` who is in it, if not everyone."""
 
     id: int
     chat_id: int
@@ -29,6 +29,7 @@ class Scene:
     title: str
     closed_by: int | None
     reason: str
+    present: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class World:
 
 
 CONTAINER = "id, name, description, slots, moving, public, audible_range, changed_by"
-SCENE = "id, chat_id, container_id, title, closed_by, reason"
+SCENE = "id, chat_id, container_id, title, closed_by, reason, present"
 SUMMARY = "id, scene_id, owner_id, summary, quotes, drew_on"
 
 
@@ -80,16 +81,20 @@ def places(db: apsw.Connection, chat_id: int) -> list[Place]:
     return [_place(one) for one in found]
 
 
+def _scene(found: Row) -> Scene:
+    return Scene(*(*found[:-1], tuple(json.loads(found[-1]))))
+
+
 def scene(db: apsw.Connection, scene_id: int) -> Scene:
     found = row(db, f"SELECT {SCENE} FROM scene WHERE id = ?", (scene_id,))
     if found is None:
         raise NotFound(f"There is no scene {scene_id}.")
-    return Scene(*found)
+    return _scene(found)
 
 
 def scenes(db: apsw.Connection, chat_id: int) -> list[Scene]:
     found = rows(db, f"SELECT {SCENE} FROM scene WHERE chat_id = ? ORDER BY id", (chat_id,))
-    return [Scene(*one) for one in found]
+    return [_scene(one) for one in found]
 
 
 def scene_before(db: apsw.Connection, turn_id: int) -> Scene | None:
