@@ -25,18 +25,26 @@ from tests.fakes.behaviour import BEFORE_HEADERS, Behaviour
 from tests.fakes.wire import Dropped, Seen, Wire
 
 MODEL = "fake-model"
+DECISION = "JSON object that fits this schema"
+"""What every structured decision asks for."""
 Answer = tuple[int, Any]
 
 
 @dataclass
 class FakeEndpoint:
-    """The server's script and its record. `requests` holds generations only, `paths` everything asked."""
+    """The server's script and its record. `requests` holds generations only, `paths` everything asked.
+
+    With `judging` set, structured decisions are kept out of both script and requests: they are recorded in
+    `decisions` and answered by the first word of `judging` that their prompt or schema contains.
+    """
 
     base_url: str = ""
     default: Behaviour = field(default_factory=Behaviour)
     requests: list[Seen] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
     routes: dict[str, Answer] = field(default_factory=dict)
+    judging: dict[str, Behaviour] | None = None
+    decisions: list[Seen] = field(default_factory=list)
     _queue: deque[Behaviour] = field(default_factory=deque)
     _released: trio.Event = field(default_factory=trio.Event)
     _arrived: trio.Event = field(default_factory=trio.Event)
@@ -54,6 +62,11 @@ class FakeEndpoint:
         self._released.set()
         self._released = trio.Event()
 
+    async def decided(self, number: int) -> None:
+        """Wait until so many decisions have been asked for."""
+        while len(self.decisions) < number:
+            await self._arrived.wait()
+
     async def next_request(self) -> Seen:
         """The next generation request that has not been met yet, waiting for it to arrive."""
         while self._met >= len(self.requests):
@@ -63,6 +76,11 @@ class FakeEndpoint:
 
     def record(self, seen: Seen) -> Behaviour:
         """Note a generation request and take the behaviour scripted for it."""
+        told = json.dumps(seen.json, ensure_ascii=False) if self.judging is not None else ""
+        if self.judging is not None and DECISION in told:
+            self.decisions.append(seen)
+            self._ring()
+            return next((self.judging[word] for word in self.judging if word in told), self.default)
         self.requests.append(seen)
         self._ring()
         return self._queue.popleft() if self._queue else self.default
@@ -204,7 +222,7 @@ def _told(seen: Seen) -> dict[str, Any]:
 
 
 async def _main(port: int, default: Behaviour) -> None:
-    fake = FakeEndpoint(default=default)
+    fake = FakeEndpoint(default=default, judging={})
     async with trio.open_nursery() as nursery:
         await nursery.start(serve, fake, port)
         print(fake.base_url, flush=True)  # noqa: T201 - its one line of output is its interface
