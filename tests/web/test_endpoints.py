@@ -40,6 +40,7 @@ async def first_start(tmp_path: Path) -> AsyncIterator[Site]:
 @pytest.fixture
 async def other() -> AsyncIterator[FakeEndpoint]:
     async with fake_endpoint() as fake:
+        fake.judging = {}
         yield fake
 
 
