@@ -16,9 +16,7 @@ def replay(
     stage: Annotated[str, typer.Option(help="The stage to run again; a bookkeeping one.")],
     chat: Annotated[int, typer.Option(help="The chat's id.")],
     data: Data = None,
-    from_: Annotated[
-        int | None, typer.Option("--from", help="First event; the oldest if left out.")
-    ] = None,
+    from_: Annotated[int | None, typer.Option("--from", help="First event; the oldest if left out.")] = None,
     to: Annotated[int | None, typer.Option("--to", help="Last event; the newest if left out.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many runs it would be.")] = False,
     model: Model = None,

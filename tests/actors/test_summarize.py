@@ -27,7 +27,7 @@ TOLD = {"summary": "We talked by the fire.", "quotes": [], "others": [{"who": "Y
 async def _turn(on: Troupe, chat_id: int, text: str, significance: int = 0) -> int:
     """A turn of yours that everyone present remembers, judged before the scene closes."""
     turn_id = await on.append(chat_id, TurnUser(text=text))
-    scored = SignificanceScored(turn_id=turn_id, score=significance)  # type: ignore[arg-type]
+    scored = SignificanceScored(turn_id=turn_id, score=significance)
     await on.append(chat_id, scored, cause_id=turn_id)
     there = views.turn(on.store.hot, turn_id).present
     for owner_id in there:

@@ -9,8 +9,9 @@ from typing import TypeVar
 import trio
 
 import actors
-from pipeline.endpoints import Endpoints
+from pipeline.endpoints import Endpoints, Opened
 from pipeline.feed import Feed
+from pipeline.inference.endpoints import Profile
 from pipeline.inference.lines import Patience
 from pipeline.inference.types import Capabilities
 from pipeline.play import Play
@@ -42,7 +43,7 @@ UNUSABLE: dict[str, Behaviour] = {
 
 @dataclass
 class Troupe:
-    """A store at work. `names` gives each bot's id."""
+    """A store at work, and the model its decisions are put to."""
 
     store: Store
     play: Play
@@ -58,10 +59,10 @@ class Troupe:
         return turn_id
 
     async def append(self, chat_id: int, payload: Payload, cause_id: int | None = None) -> int:
-        def step(txn: object) -> int:
-            return txn.append(payload, chat_id=chat_id, cause_id=cause_id).id  # type: ignore[attr-defined,no-any-return]
-
-        return await self.store.writer.submit(step)
+        event = await self.store.writer.submit(
+            lambda txn: txn.append(payload, chat_id=chat_id, cause_id=cause_id)
+        )
+        return event.id
 
     async def settled(self) -> None:
         changed = trio.Event()
@@ -95,7 +96,8 @@ async def troupe(path: Path, *names: str, others: tuple[Stage, ...] = ()) -> Asy
     async with upstream(patience=SHORT) as (fake, endpoint):
         fake.default = decides({})
         endpoints = Endpoints()
-        endpoints.use(endpoint, Capabilities())
+        profile = Profile(name="fake", kind="openai", base_url=fake.base_url)
+        endpoints.use(Opened(profile, endpoint, Capabilities()))
         with open_store(path, pipeline.routes) as store:
             store.writer.attach(trio.lowlevel.current_trio_token())
             feed = Feed(store, tuple(pipeline.stages))
