@@ -78,9 +78,9 @@ def check(db: apsw.Connection, progress: Progress = lambda _: None) -> list[Diff
     """Rows in which the live projections differ from a scratch rebuild."""
     db.execute("BEGIN")
     try:
-        scratch = _scratch(db)
-        _fold(db, scratch, progress)
-        return [difference for table in PROJECTIONS for difference in _differences(table, db, scratch)]
+        folded = scratch(db)
+        _fold(db, folded, progress)
+        return [difference for table in PROJECTIONS for difference in _differences(table, db, folded)]
     finally:
         db.execute("ROLLBACK")
 
@@ -94,15 +94,16 @@ def _fold(source: apsw.Connection, target: apsw.Connection, progress: Progress) 
     return folded
 
 
-def _scratch(db: apsw.Connection) -> apsw.Connection:
-    scratch = apsw.Connection(":memory:")
+def scratch(db: apsw.Connection) -> apsw.Connection:
+    """An empty database in memory with the projections' tables."""
+    empty = apsw.Connection(":memory:")
     marks = ", ".join("?" for _ in PROJECTIONS)
     for (sql,) in db.execute(
         f"SELECT sql FROM sqlite_master WHERE tbl_name IN ({marks}) AND sql IS NOT NULL",
         PROJECTIONS,
     ):
-        scratch.execute(str(sql))
-    return scratch
+        empty.execute(str(sql))
+    return empty
 
 
 def _rows(db: apsw.Connection, table: str) -> Iterator[tuple[Any, ...]]:
