@@ -6,6 +6,7 @@ that goes on too long costs little, one torn apart loses its thread.
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -77,11 +78,14 @@ def _question(ctx: Context, turn_id: int, said: str, before: Scene) -> list[Mess
     counter = ctx.counter.for_model(ctx.endpoints.model)
     chat = views.chat(ctx.db, ctx.claim.chat_id)
     world = places.world(ctx.db, chat.id)
-    dialogue = recount(ctx.db, turn_id, names(ctx.db, chat), counter, room=BEFORE_TOKENS)
+    earlier = next(islice(views.dialogue_back_from(ctx.db, turn_id), 1, None), None)
+    dialogue = (
+        recount(ctx.db, earlier.id, names(ctx.db, chat), counter, room=BEFORE_TOKENS) if earlier else ""
+    )
     told = (
         f"Place until now: {_place_name(ctx, before) or 'not told'}\n"
         f"Time: {world.time or 'not told'}\n\n"
-        f"Until now:\n{clipped(dialogue, BEFORE_TOKENS + SAID_TOKENS, counter)}\n\n"
+        f"Until now:\n{clipped(dialogue, BEFORE_TOKENS, counter)}\n\n"
         f"The last message, by {chat.you_name}:\n{clipped(said, SAID_TOKENS, counter)}"
     )
     return [Message(role="system", content=ASK), Message(role="user", content=told)]
