@@ -18,7 +18,7 @@ from pipeline.parts import clipped
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.recount import names, recount
 from pipeline.stage import Emits, stage
-from store import places, views
+from store import log, places, views
 from store.events import (
     JUST_CREATED,
     MAX_NAME_CHARS,
@@ -113,7 +113,7 @@ def _next_scene(ctx: Context, turn_id: int, before: Scene, change: SceneChange) 
     yield SceneClosed(scene_id=before.id, reason=f"{change.change}: {change.words}"[:MAX_TOLD_CHARS])
     place = " ".join(change.place.replace("\x00", "").split())[:MAX_NAME_CHARS].strip()
     if place and _plain(place) != _plain(_place_name(ctx, before)):
-        known = _known_container(ctx, place)
+        known = _known_container(ctx, turn_id, place)
         if known is None:
             yield ContainerCreated(container=Container(name=place))
         container_id: int | None = JUST_CREATED if known is None else known
@@ -126,13 +126,12 @@ def _next_scene(ctx: Context, turn_id: int, before: Scene, change: SceneChange) 
         yield WorldChanged(time=time or None, weather=weather or None)
 
 
-def _known_container(ctx: Context, name: str) -> int | None:
-    """The container of that name, the newest if there are several; a first article is no difference."""
-    wanted = _bare(name)
-    found = [
-        one.id for one in places.places(ctx.db, ctx.claim.chat_id) if _bare(one.container.name) == wanted
-    ]
-    return found[-1] if found else None
+def _known_container(ctx: Context, turn_id: int, name: str) -> int | None:
+    """The newest container of that name; one made for this very turn is from a run that is being replayed,
+    and goes when it does."""
+    wanted, known = _bare(name), places.places(ctx.db, ctx.claim.chat_id)
+    found = (one.id for one in reversed(known) if _bare(one.container.name) == wanted)
+    return next((one for one in found if log.event(ctx.db, one).cause_id != turn_id), None)
 
 
 def _bare(name: str) -> str:

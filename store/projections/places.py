@@ -49,7 +49,8 @@ def container_changed(db: apsw.Connection, event: Event[ContainerChanged]) -> No
 
 @projects(SceneOpened)
 def scene_opened(db: apsw.Connection, event: Event[SceneOpened]) -> None:
-    """It becomes the current scene, unless it begins with a turn that another scene has followed since."""
+    """It becomes the current scene, unless it begins with a turn that another scene has followed since. A
+    container that no longer counts is no place: the scene is nowhere in particular."""
     opened = event.payload
     found = row(db, "SELECT scene_id FROM chat WHERE id = ?", (event.chat_id,))
     begins_in = found
@@ -58,7 +59,8 @@ def scene_opened(db: apsw.Connection, event: Event[SceneOpened]) -> None:
             db, "SELECT scene_id FROM turn WHERE id = ? AND chat_id = ?", (opened.from_turn_id, event.chat_id)
         )
     db.execute(
-        "INSERT INTO scene(id, chat_id, container_id, title, present) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO scene(id, chat_id, container_id, title, present)"
+        " VALUES (?, ?, (SELECT id FROM container WHERE id = ?), ?, ?)",
         (event.id, event.chat_id, opened.container_id, opened.title, json.dumps(sorted(set(opened.present)))),
     )
     if opened.from_turn_id is not None and begins_in is not None:
