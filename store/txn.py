@@ -60,21 +60,7 @@ class Txn:
         event = Event(
             event_id, chat_id, self._branch(event_id, chat_id), payload, cause_id, run_id, ordinal, self.now
         )
-        self.execute(
-            INSERT_EVENT,
-            (
-                event_id,
-                chat_id,
-                event.branch_id,
-                payload.kind,
-                payload.schema_version,
-                events.encode(payload),
-                cause_id,
-                run_id,
-                ordinal,
-                self.now,
-            ),
-        )
+        self._write(event)
         if isinstance(payload, OutcomeSuperseded) and chat_id is not None:
             refold(self.connection, chat_id)
         elif is_live(self.connection, cause_id):
@@ -84,6 +70,23 @@ class Txn:
         for route in self.routes.get(payload.kind, ()):
             ledger.enqueue(self.connection, route, event_id, chat_id or 0, now=self.now)
         return event
+
+    def _write(self, event: Event[Any]) -> None:
+        self.execute(
+            INSERT_EVENT,
+            (
+                event.id,
+                event.chat_id,
+                event.branch_id,
+                event.kind,
+                event.payload.schema_version,
+                events.encode(event.payload),
+                event.cause_id,
+                event.run_id,
+                event.ordinal,
+                event.recorded_at,
+            ),
+        )
 
     def _next_event_id(self) -> int:
         found = row(self.connection, "SELECT seq FROM sqlite_sequence WHERE name = 'event'")
