@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from store import log, rebuild
 from store.database import connect
-from store.events import OutcomeSuperseded, TurnUser
+from store.events import OutcomeSuperseded, Payload, TurnUser
+from store.ledger import Route
 from store.projections import project
 from store.rebuild import is_live, scratch
-from store.ledger import Route
 from store.rows import rows
-from tests.properties.simulation import finish_runs, replay_stage
-from tests.properties.stories import play, stories
+from tests.properties.reruns import FOUND, REMEMBER, RERUNS, SUMMARIZE, finish_runs, run_again
+from tests.properties.stories import ACTS, Act, World, play, stories
 from tests.properties.test_log_and_projections import dump
 
 Fresh = Callable[[], Path]
@@ -52,7 +52,12 @@ def _fallen(db: apsw.Connection) -> set[int]:
     route=ROUTED,
 )
 def test_superseding_leaves_exactly_what_a_fold_of_the_remaining_log_gives(
-    fresh_path: Fresh, story: list[Act], after: list[Act], found: list[list[Payload]], which: int, route: Route
+    fresh_path: Fresh,
+    story: list[Act],
+    after: list[Act],
+    found: list[list[Payload]],
+    which: int,
+    route: Route,
 ) -> None:
     db = connect(fresh_path(), query_only=False)
     world = play(db, story)
