@@ -63,7 +63,7 @@ def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
         OutcomeSuperseded(superseded_run_id=run_id)
         for run_id in replays.outcomes_in_force(txn.connection, claim)
     ]
-    created = JUST_CREATED
+    created: int | None = None
     for ordinal, payload in enumerate((*superseded, *payloads)):
         if isinstance(payload, SceneOpened) and payload.container_id == JUST_CREATED:
             payload = payload.model_copy(update={"container_id": created})  # noqa: PLW2901
