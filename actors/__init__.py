@@ -4,9 +4,25 @@ from actors.activities import activities
 from actors.addressee import addressee
 from actors.edges import edges
 from actors.interjection import interjection
+from actors.introduce import introduce
+from actors.kickoff import kickoff
 from actors.narrate import narrate
 from actors.remember import remember
+from actors.scene import scene
 from actors.significance import significance
+from actors.summarize import summarize
 from pipeline.stage import Stage
 
-ALL: tuple[Stage, ...] = (addressee, narrate, interjection, remember, significance, edges, activities)
+ALL: tuple[Stage, ...] = (
+    addressee,
+    narrate,
+    interjection,
+    remember,
+    significance,
+    edges,
+    activities,
+    scene,
+    summarize,
+    introduce,
+    kickoff,
+)

@@ -30,14 +30,21 @@ MAX_REASON_CHARS = 500
 
 
 async def decide(
-    ctx: Context, schema: type[M], messages: Sequence[Message], *, default: M, at_once: bool = False
+    ctx: Context,
+    schema: type[M],
+    messages: Sequence[Message],
+    *,
+    default: M,
+    at_once: bool = False,
+    answer_tokens: int = MAX_ANSWER_TOKENS,
 ) -> M:
     """Ask for a decision. `at_once` takes the default instead of a later retry: somebody is waiting.
 
     Raises:
         EndpointFailed: the endpoint cannot be reached now, and there is time to try again.
     """
-    request = Request(messages=tuple(messages), sampler=SAMPLER, slot=CLASSIFIER_SLOT)
+    sampler = SAMPLER.model_copy(update={"max_tokens": answer_tokens})
+    request = Request(messages=tuple(messages), sampler=sampler, slot=CLASSIFIER_SLOT)
     ctx.request = request
     try:
         return await _in_turn(ctx.endpoints, request, schema, at_once=at_once)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pipeline.prompt.macros import substitute
+from pipeline import beginning
 from pipeline.stage import Lane
 from store import ledger, views
 from store.errors import Conflict, Invalid, Refused
@@ -20,12 +20,15 @@ from store.events import (
     ChatArchived,
     ChatRenamed,
     ChatStarted,
-    TurnAssistant,
+    GuestAdded,
+    GuestRemoved,
+    Opening,
     TurnUser,
 )
 from store.rows import row
 from store.store import Store
 from store.txn import Txn
+from store.views import Chat
 
 T = TypeVar("T")
 MAX_KEY_CHARS = 200
@@ -64,23 +67,65 @@ class Play:
         await self._do(step)
 
     async def start_chat(
-        self, host_id: int, *, title: str = "", you_name: str = "You", you_persona: str = ""
+        self,
+        host_id: int,
+        *,
+        title: str = "",
+        you_name: str = "You",
+        you_persona: str = "",
+        opening: str = "",
+        guest_id: int | None = None,
+        met: str = "",
     ) -> int:
-        """Start a chat; the host's first message, if it has one, opens it."""
+        """Start a chat. The host's first message, if it has one, begins it; with an `opening` the chat is a
+        draft until `confirm_opening`. `met` says whether host and guest know each other."""
 
         def step(txn: Txn) -> int:
             host = views.bot(txn.connection, host_id)
-            if host.archived:
-                raise Refused(f"The bot {host.name!r} is archived.", hint="Choose another bot.")
             started = ChatStarted(
-                title=title.strip() or host.name, host_id=host_id, you_name=you_name, you_persona=you_persona
+                title=title.strip() or host.name,
+                host_id=host_id,
+                you_name=you_name,
+                you_persona=you_persona,
+                opening=opening,
             )
-            chat = txn.append(started)
-            if host.first_message.strip():
-                opening = substitute(host.first_message, char=host.name, user=started.you_name)
-                first = TurnAssistant(speaker_id=host_id, text=opening, ended="authored")
-                txn.append(first, chat_id=chat.id, cause_id=chat.id)
-            return chat.id
+            guest = GuestAdded(guest_id=guest_id, met=met) if guest_id is not None else None
+            return beginning.start(txn, started, guest)
+
+        return await self._do(step)
+
+    async def confirm_opening(self, chat_id: int, opening: Opening) -> int:
+        """Agree to an opening, perhaps with corrections: it becomes true and play begins. Returns the id of
+        the agreement.
+
+        Raises:
+            Conflict: play has begun already; Refused: archived; Invalid: it names somebody not in the chat.
+        """
+        return await self._do(lambda txn: beginning.confirm(txn, chat_id, opening))
+
+    async def add_guest(self, chat_id: int, guest_id: int, met: str = "") -> int:
+        """Let a second bot in; `met` says in your words whether host and guest know each other.
+
+        Raises:
+            NotFound: no such chat or bot; Refused: it is archived, the host itself, or there is a guest.
+        """
+        added = GuestAdded(guest_id=guest_id, met=met)
+
+        def step(txn: Txn) -> int:
+            chat = _open_chat(txn, chat_id)
+            beginning.checked_guest(txn, chat, guest_id)
+            return txn.append(added, chat_id=chat_id).id
+
+        return await self._do(step)
+
+    async def remove_guest(self, chat_id: int) -> int:
+        """Send the guest away; it keeps what it remembers, and what it is saying just now is still heard."""
+
+        def step(txn: Txn) -> int:
+            chat = _open_chat(txn, chat_id)
+            if chat.guest_id is None:
+                raise Refused(f"There is no guest in the chat {chat.title!r}.", hint="Nothing is to be done.")
+            return txn.append(GuestRemoved(guest_id=chat.guest_id), chat_id=chat_id).id
 
         return await self._do(step)
 
@@ -104,7 +149,8 @@ class Play:
         """Accept a turn. The same key again returns the first answer and changes nothing.
 
         Raises:
-            NotFound: no such chat; Refused: it is archived; Conflict: the key was used for another turn.
+            NotFound: no such chat; Refused: it is archived, or its opening is not agreed on; Conflict: the
+                key was used for another turn.
         """
         if key is not None and not 0 < len(key) <= MAX_KEY_CHARS:
             raise Invalid(
@@ -146,13 +192,24 @@ def _accept(txn: Txn, chat_id: int, turn: TurnUser, key: str | None) -> Sent:
             )
         if earlier is not None:
             return Sent(earlier[1], behind, repeated=True)
-    chat = views.chat(txn.connection, chat_id)
-    if chat.archived:
-        raise Refused(f"The chat {chat.title!r} is archived.", hint="Start a new chat with the same bot.")
+    chat = _open_chat(txn, chat_id)
+    if not chat.begun:
+        raise Refused(
+            f"The chat {chat.title!r} has not begun: its opening is not agreed on yet.",
+            hint="Read what was made of the opening, correct it if need be, and confirm it.",
+        )
     event = txn.append(turn, chat_id=chat_id)
     if key is not None:
         txn.execute("INSERT INTO submission(key, digest, event_id) VALUES (?, ?, ?)", (key, digest, event.id))
     return Sent(event.id, behind, repeated=False)
+
+
+def _open_chat(txn: Txn, chat_id: int) -> Chat:
+    """A chat that may still be played in."""
+    chat = views.chat(txn.connection, chat_id)
+    if chat.archived:
+        raise Refused(f"The chat {chat.title!r} is archived.", hint="Start a new chat with the same bot.")
+    return chat
 
 
 def _unanswered(txn: Txn, chat_id: int) -> int:

@@ -89,6 +89,8 @@ class Pipeline:
         by_name = {one.name: one for one in stages}
         if len(by_name) != len(stages):
             raise ValueError("two stages have the same name")
+        for one in stages:
+            _refuse_circles(one, by_name, ())
         return cls(by_name)
 
     @property
@@ -99,3 +101,12 @@ class Pipeline:
 
     def listening_for(self, kind: str) -> list[Stage]:
         return [one for one in self.stages.values() if kind in {payload.kind for payload in one.on}]
+
+
+def _refuse_circles(one: Stage, stages: Mapping[str, Stage], awaiting: tuple[str, ...]) -> None:
+    """Stages that wait for each other would wait for ever."""
+    if one.name in awaiting:
+        raise ValueError(f"the stages {', '.join(awaiting)} await each other")
+    for name in one.awaits:
+        if name in stages:
+            _refuse_circles(stages[name], stages, (*awaiting, one.name))

@@ -33,7 +33,7 @@ def connect(path: Path, *, query_only: bool) -> apsw.Connection:
     return connection
 
 
-def prepare(path: Path) -> None:
+def prepare(path: Path, migrations: Path = MIGRATIONS) -> None:
     """Create the file if it is missing and apply the migrations it lacks; safe in several processes at once.
 
     Raises:
@@ -48,7 +48,7 @@ def prepare(path: Path) -> None:
         lock = held_lock(path.with_name(path.name + ".migrating"))
         with lock, translated(path), database.connection_context():
             database.connection().convert_binding = _as_text
-            _migrate(Runner(database, str(MIGRATIONS)), path)
+            _migrate(Runner(database, str(migrations)), path)
     except peewee.PeeweeException as error:
         raise _unreadable(path, error) from error
 

@@ -21,7 +21,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A scene; `closed_by` is the event that closed it."""
+    """A scene; `closed_by` is the event that closed it, `present` who is in it, if not everyone."""
 
     id: int
     chat_id: int
@@ -29,6 +29,7 @@ class Scene:
     title: str
     closed_by: int | None
     reason: str
+    present: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class World:
 
 
 CONTAINER = "id, name, description, slots, moving, public, audible_range, changed_by"
-SCENE = "id, chat_id, container_id, title, closed_by, reason"
+SCENE = "id, chat_id, container_id, title, closed_by, reason, present"
 SUMMARY = "id, scene_id, owner_id, summary, quotes, drew_on"
 
 
@@ -80,16 +81,48 @@ def places(db: apsw.Connection, chat_id: int) -> list[Place]:
     return [_place(one) for one in found]
 
 
+def _scene(found: Row) -> Scene:
+    return Scene(*(*found[:-1], tuple(json.loads(found[-1]))))
+
+
 def scene(db: apsw.Connection, scene_id: int) -> Scene:
     found = row(db, f"SELECT {SCENE} FROM scene WHERE id = ?", (scene_id,))
     if found is None:
         raise NotFound(f"There is no scene {scene_id}.")
-    return Scene(*found)
+    return _scene(found)
 
 
 def scenes(db: apsw.Connection, chat_id: int) -> list[Scene]:
     found = rows(db, f"SELECT {SCENE} FROM scene WHERE chat_id = ? ORDER BY id", (chat_id,))
-    return [Scene(*one) for one in found]
+    return [_scene(one) for one in found]
+
+
+def scene_before(db: apsw.Connection, turn_id: int) -> Scene | None:
+    """The scene in which a turn was said, leaving out one that was only opened because of it: that scene
+    begins with the turn, and it is the one before that the turn may have brought to an end."""
+    found = row(db, "SELECT chat_id, scene_id FROM turn WHERE id = ?", (turn_id,))
+    if found is None:
+        raise NotFound(f"There is no turn {turn_id}.")
+    chat_id, scene_id = found
+    if scene_id is not None and scene_id > turn_id:
+        scene_id = _scene_until(db, chat_id, turn_id)
+    return scene(db, scene_id) if scene_id is not None else None
+
+
+def _scene_until(db: apsw.Connection, chat_id: int, turn_id: int) -> int | None:
+    """The scene of the turn before, or, before the first turn, the newest there was."""
+    found = row(
+        db,
+        "SELECT scene_id FROM turn WHERE chat_id = ? AND id < ? ORDER BY anchor_id DESC, id DESC LIMIT 1",
+        (chat_id, turn_id),
+    ) or row(db, "SELECT max(id) FROM scene WHERE chat_id = ? AND id < ?", (chat_id, turn_id))
+    return found[0] if found else None
+
+
+def perceived(db: apsw.Connection, scene_id: int) -> list[tuple[int, ...]]:
+    """Who perceived each turn of a scene, in order."""
+    found = rows(db, "SELECT present FROM turn WHERE scene_id = ? ORDER BY anchor_id, id", (scene_id,))
+    return [tuple(json.loads(present)) for (present,) in found]
 
 
 def summaries(db: apsw.Connection, chat_id: int, owner_id: int, *, limit: int = 3) -> list[SceneSummary]:

@@ -14,11 +14,18 @@ import apsw
 from store import log
 from store.events import Event
 from store.projections import PROJECTIONS, clear, clear_chat, project
-from store.rows import rows
+from store.rows import row, rows
 
 Progress = Callable[[int], None]
 KEYS = {"memory_text": "rowid,"}
 """What `*` leaves out: the search index is keyed by its rowid."""
+FALLEN = (
+    "WITH RECURSIVE chain(cause_id, run_id) AS (SELECT cause_id, run_id FROM event WHERE id = ?"
+    " UNION ALL SELECT event.cause_id, event.run_id FROM chain JOIN event ON event.id = chain.cause_id)"
+    " SELECT 1 FROM chain WHERE EXISTS (SELECT 1 FROM event WHERE kind = 'outcome.superseded'"
+    " AND payload ->> 'superseded_run_id' = +chain.run_id) LIMIT 1"
+)
+"""Whether the event, or anything it answers, was recorded by a run that was superseded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +69,18 @@ def live(db: apsw.Connection, events: Iterable[Event[Any]]) -> Iterator[Event[An
             yield event
 
 
+def is_live(db: apsw.Connection, event_id: int | None) -> bool:
+    """Whether an event counts. Microseconds: a chain of causes is short, superseded runs are indexed."""
+    return event_id is None or row(db, FALLEN, (event_id,)) is None
+
+
 def check(db: apsw.Connection, progress: Progress = lambda _: None) -> list[Difference]:
     """Rows in which the live projections differ from a scratch rebuild."""
     db.execute("BEGIN")
     try:
-        scratch = _scratch(db)
-        _fold(db, scratch, progress)
-        return [difference for table in PROJECTIONS for difference in _differences(table, db, scratch)]
+        folded = scratch(db)
+        _fold(db, folded, progress)
+        return [difference for table in PROJECTIONS for difference in _differences(table, db, folded)]
     finally:
         db.execute("ROLLBACK")
 
@@ -82,15 +94,16 @@ def _fold(source: apsw.Connection, target: apsw.Connection, progress: Progress) 
     return folded
 
 
-def _scratch(db: apsw.Connection) -> apsw.Connection:
-    scratch = apsw.Connection(":memory:")
+def scratch(db: apsw.Connection) -> apsw.Connection:
+    """An empty database in memory with the projections' tables."""
+    empty = apsw.Connection(":memory:")
     marks = ", ".join("?" for _ in PROJECTIONS)
     for (sql,) in db.execute(
         f"SELECT sql FROM sqlite_master WHERE tbl_name IN ({marks}) AND sql IS NOT NULL",
         PROJECTIONS,
     ):
-        scratch.execute(str(sql))
-    return scratch
+        empty.execute(str(sql))
+    return empty
 
 
 def _rows(db: apsw.Connection, table: str) -> Iterator[tuple[Any, ...]]:

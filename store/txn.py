@@ -14,7 +14,7 @@ from store import events, ledger
 from store.events import ChatStarted, Event, OutcomeSuperseded, Payload
 from store.ledger import Route
 from store.projections import project
-from store.rebuild import refold
+from store.rebuild import is_live, refold
 from store.rows import row
 
 P = TypeVar("P", bound=Payload)
@@ -53,34 +53,40 @@ class Txn:
         ordinal: int = 0,
     ) -> Event[P]:
         """Write one event with all its consequences. Ids are given here so that a chat's own first event
-        can already carry the chat's id."""
+        can already carry the chat's id. What answers an event that no longer counts is recorded, and
+        changes nothing."""
         event_id = self._next_event_id()
         chat_id = event_id if isinstance(payload, ChatStarted) else chat_id
         event = Event(
             event_id, chat_id, self._branch(event_id, chat_id), payload, cause_id, run_id, ordinal, self.now
         )
-        self.execute(
-            INSERT_EVENT,
-            (
-                event_id,
-                chat_id,
-                event.branch_id,
-                payload.kind,
-                payload.schema_version,
-                events.encode(payload),
-                cause_id,
-                run_id,
-                ordinal,
-                self.now,
-            ),
-        )
+        self._write(event)
         if isinstance(payload, OutcomeSuperseded) and chat_id is not None:
             refold(self.connection, chat_id)
-        else:
+        elif is_live(self.connection, cause_id):
             project(self.connection, event)
+        else:
+            return event
         for route in self.routes.get(payload.kind, ()):
             ledger.enqueue(self.connection, route, event_id, chat_id or 0, now=self.now)
         return event
+
+    def _write(self, event: Event[Any]) -> None:
+        self.execute(
+            INSERT_EVENT,
+            (
+                event.id,
+                event.chat_id,
+                event.branch_id,
+                event.kind,
+                event.payload.schema_version,
+                events.encode(event.payload),
+                event.cause_id,
+                event.run_id,
+                event.ordinal,
+                event.recorded_at,
+            ),
+        )
 
     def _next_event_id(self) -> int:
         found = row(self.connection, "SELECT seq FROM sqlite_sequence WHERE name = 'event'")

@@ -19,7 +19,7 @@ from store import ledger, queries, rebuild
 from store.errors import FabulaError, Invalid, NotFound
 from store.events import BotAuthored
 from store.store import Store
-from workers import cli_knowing, saying, serving
+from workers import cli_knowing, cli_replay, saying, serving
 from workers.cli_options import ChatOption, Data, Json, Model, StageOption, paths_of, store_of
 from workers.terminal import OUT, explain, show_json, show_table, write
 
@@ -262,6 +262,7 @@ def bench(name: str, as_json: Json = False) -> None:
 
 app.command()(cli_knowing.prompt)
 app.command()(cli_knowing.why)
+app.command()(cli_replay.replay)
 
 
 def main() -> None:

@@ -15,9 +15,9 @@ from pipeline.context import Context, told
 from pipeline.inference.errors import EndpointFailed
 from pipeline.retry import TREATMENTS, delay_s
 from pipeline.stage import Stage
-from store import ledger
+from store import ledger, replays
 from store.errors import ErrorClass, FabulaError
-from store.events import Payload
+from store.events import JUST_CREATED, ContainerCreated, OutcomeSuperseded, Payload, SceneOpened
 from store.ledger import Claim, Failure
 from store.txn import Txn
 
@@ -40,22 +40,44 @@ class Reason:
 
 
 def done(ctx: Context, payloads: Sequence[Payload]) -> Step:
-    """The run is done: its events, their folds, and the runs they trigger, in one commit."""
+    """The run is done: its events, their folds, and the runs they trigger, in one commit.
+
+    When what it answers no longer counts, or a later generation has already answered it, it is cancelled
+    instead and what it found is dropped.
+    """
     claim, figures = ctx.claim, json.dumps(ctx.figures) if ctx.figures else None
 
     def step(txn: Txn) -> None:
-        _fence(ledger.finish(txn.connection, claim, "done", figures, now=txn.now))
-        for ordinal, payload in enumerate(payloads):
-            txn.append(
-                payload,
-                chat_id=claim.chat_id or None,
-                cause_id=claim.event_id,
-                run_id=claim.run_id,
-                ordinal=ordinal,
-            )
+        wanted = replays.is_wanted(txn.connection, claim)
+        _fence(ledger.finish(txn.connection, claim, "done" if wanted else "cancelled", figures, now=txn.now))
+        if wanted:
+            record(txn, claim, payloads)
         _release(txn, claim)
 
     return step
+
+
+def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
+    """Append what a run yielded, after the word that takes its earlier generations out of force."""
+    superseded = [
+        OutcomeSuperseded(superseded_run_id=run_id)
+        for run_id in replays.outcomes_in_force(txn.connection, claim)
+    ]
+    created: int | None = None
+    for ordinal, payload in enumerate((*superseded, *payloads)):
+        if isinstance(payload, SceneOpened) and payload.container_id == JUST_CREATED:
+            payload = payload.model_copy(update={"container_id": created})  # noqa: PLW2901
+        event = txn.append(
+            payload,
+            chat_id=claim.chat_id or None,
+            cause_id=claim.event_id,
+            run_id=claim.run_id,
+            ordinal=ordinal,
+        )
+        if isinstance(payload, ContainerCreated):
+            created = event.id
+    if superseded:
+        replays.discard_unwanted(txn.connection, claim.chat_id, now=txn.now)
 
 
 def cancelled(claim: Claim) -> Step:

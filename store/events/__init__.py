@@ -38,6 +38,7 @@ from store.events.payload import (
     Text,
 )
 from store.events.places import (
+    JUST_CREATED,
     AudibleRange,
     Container,
     ContainerChanged,
@@ -65,6 +66,7 @@ YOU = 0
 """The entity id under which the person stands wherever entities are named."""
 
 __all__ = [
+    "JUST_CREATED",
     "MAX_NAME_CHARS",
     "MAX_SHORT_CHARS",
     "MAX_TEXT_CHARS",

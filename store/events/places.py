@@ -34,14 +34,24 @@ class ContainerChanged(Payload):
     container: Container
 
 
+JUST_CREATED = -1
+"""For an actor's `container_id`: the container its own run has created just before. The event's id is only
+known at the commit, which writes it into the log instead; the log itself never holds this number."""
+
+
 class SceneOpened(Payload):
     """A new scene, in a container if one is known. `present` are the entities in it; nobody named means
-    everyone in the chat, whoever comes in or goes while it lasts."""
+    everyone in the chat, whoever comes in or goes while it lasts.
+
+    Judging takes a while, and the dialogue goes on meanwhile: `from_turn_id` is the turn the scene begins
+    with, and what has followed it belongs to the new scene too.
+    """
 
     kind = "scene.opened"
     container_id: int | None = None
     title: ShortText = ""
     present: tuple[int, ...] = ()
+    from_turn_id: int | None = None
 
 
 class SceneClosed(Payload):

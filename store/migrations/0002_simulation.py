@@ -8,6 +8,7 @@ ALTER TABLE run ADD COLUMN awaits TEXT;
 CREATE INDEX run_open_of_chat ON run(chat_id, stage, event_id)
     WHERE state IN ('waiting', 'ready', 'running', 'backoff');
 CREATE INDEX event_kind ON event(chat_id, kind, id);
+CREATE INDEX event_superseded ON event(payload ->> 'superseded_run_id') WHERE kind = 'outcome.superseded';
 DROP TABLE chat;
 DROP TABLE turn;
 DROP TABLE memory;

@@ -75,8 +75,9 @@ def author_note_set(db: apsw.Connection, event: Event[AuthorNoteSet]) -> None:
 
 @projects(OpeningProposed)
 def opening_proposed(db: apsw.Connection, event: Event[OpeningProposed]) -> None:
+    """A proposal that comes after the person has agreed to an opening is too late."""
     db.execute(
-        "UPDATE chat SET proposal = ?, changed_by = ? WHERE id = ?",
+        "UPDATE chat SET proposal = ?, changed_by = ? WHERE id = ? AND NOT begun",
         (event.payload.opening.model_dump_json(), event.id, event.chat_id),
     )
 

@@ -15,6 +15,7 @@ from store.events import (
 )
 from store.events.places import Container
 from store.projections.fold import projects
+from store.rows import row
 
 
 def _container_values(container: Container) -> tuple[object, ...]:
@@ -48,16 +49,37 @@ def container_changed(db: apsw.Connection, event: Event[ContainerChanged]) -> No
 
 @projects(SceneOpened)
 def scene_opened(db: apsw.Connection, event: Event[SceneOpened]) -> None:
-    """What each was doing belonged to the scene before."""
+    """It becomes the current scene, unless it begins with a turn that another scene has followed since. A
+    container that no longer counts is no place: the scene is nowhere in particular."""
     opened = event.payload
+    found = row(db, "SELECT scene_id FROM chat WHERE id = ?", (event.chat_id,))
+    begins_in = found
+    if opened.from_turn_id is not None:
+        begins_in = row(
+            db, "SELECT scene_id FROM turn WHERE id = ? AND chat_id = ?", (opened.from_turn_id, event.chat_id)
+        )
     db.execute(
-        "INSERT INTO scene(id, chat_id, container_id, title, present) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO scene(id, chat_id, container_id, title, present)"
+        " VALUES (?, ?, (SELECT id FROM container WHERE id = ?), ?, ?)",
         (event.id, event.chat_id, opened.container_id, opened.title, json.dumps(sorted(set(opened.present)))),
     )
-    db.execute(
-        "UPDATE chat SET scene_id = ?1, changed_by = ?1 WHERE id = ?2",
-        (event.id, event.chat_id),
-    )
+    if opened.from_turn_id is not None and begins_in is not None:
+        _move_turns(db, event, opened.from_turn_id, begins_in[0])
+    if begins_in is None or begins_in == found:
+        _become_current(db, event)
+
+
+def _move_turns(db: apsw.Connection, event: Event[SceneOpened], from_turn_id: int, scene_id: int) -> None:
+    """The turn, those after it in the dialogue of its scene, and what is remembered of them."""
+    moved = "SELECT id FROM turn WHERE chat_id = ?2 AND scene_id IS ?3 AND anchor_id >= ?4"
+    values = (event.id, event.chat_id, scene_id, from_turn_id)
+    db.execute(f"UPDATE memory SET scene_id = ?1 WHERE turn_id IN ({moved})", values)
+    db.execute(f"UPDATE turn SET scene_id = ?1 WHERE id IN ({moved})", values)
+
+
+def _become_current(db: apsw.Connection, event: Event[SceneOpened]) -> None:
+    """What each was doing belonged to the scene before."""
+    db.execute("UPDATE chat SET scene_id = ?1, changed_by = ?1 WHERE id = ?2", (event.id, event.chat_id))
     db.execute("UPDATE entity SET activity = '', slot = '' WHERE chat_id = ?", (event.chat_id,))
 
 

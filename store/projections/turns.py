@@ -27,16 +27,18 @@ INSERT_TURN = (
 def _insert(
     db: apsw.Connection, event: Event[Any], anchor_id: int, speaker_id: int | None, said: tuple[Any, ...]
 ) -> None:
-    """A turn is perceived by those in the scene; a guest who was sent away while speaking still spoke."""
+    """A turn is perceived by those in the scene; a guest who was sent away while speaking still spoke. An
+    answer lies in the scene of the turn it stands with."""
     found = row(
         db,
-        "SELECT turns, scene_id, host_id, guest_id, (SELECT present FROM scene WHERE id = scene_id) FROM chat"
-        " WHERE id = ?",
-        (event.chat_id,),
+        "SELECT turns, host_id, guest_id, scene.id, scene.present FROM chat LEFT JOIN scene ON scene.id ="
+        " CASE WHEN ?2 IS NULL THEN chat.scene_id ELSE (SELECT scene_id FROM turn WHERE id = ?2) END"
+        " WHERE chat.id = ?1",
+        (event.chat_id, anchor_id if anchor_id != event.id else None),
     )
     if found is None:
         return
-    turns, scene_id, host_id, guest_id, in_scene = found
+    turns, host_id, guest_id, scene_id, in_scene = found
     present = sorted({*present_of(host_id, guest_id, in_scene), YOU if speaker_id is None else speaker_id})
     where = (event.id, event.chat_id, event.branch_id, anchor_id, turns, scene_id, json.dumps(present))
     db.execute(INSERT_TURN, (*where, speaker_id, *said, event.run_id, event.recorded_at))

@@ -58,6 +58,22 @@ def test_dead_runs_are_shown_retried_and_discarded(tmp_path: Path) -> None:
         assert run_fabula("drain", data=tmp_path).returncode == 0
 
 
+def test_a_stage_is_replayed_over_a_chat_and_the_fold_stays_clean(tmp_path: Path) -> None:
+    with fake_process() as fake:
+        narrate_with(tmp_path, fake.base_url)
+        run_fabula("bot", "new", "Ada", data=tmp_path)
+        chat = run_fabula("chat", "new", "1", data=tmp_path).stdout.strip()
+        run_fabula("say", chat, "Hello", data=tmp_path)
+        run_fabula("drain", data=tmp_path)
+        asked = ("replay", "--stage", "remember", "--chat", chat)
+        assert "2 run(s) of remember would" in run_fabula(*asked, "--dry-run", data=tmp_path).stdout
+        assert "2 run(s) of remember replayed; 0 dead." in run_fabula(*asked, data=tmp_path).stdout
+        checked = run_fabula("rebuild", "--check", data=tmp_path)
+        assert (checked.returncode, "0 difference" in checked.stdout) == (0, True)
+        played = run_fabula("replay", "--stage", "narrate", "--chat", chat, data=tmp_path)
+        assert (played.returncode, "part of the play" in played.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

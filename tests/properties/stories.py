@@ -158,6 +158,7 @@ def _remember(number: int, which: int, text: str) -> Act:
 
 NAMES = {
     "turn_id": ("turn.user", "turn.assistant"),
+    "from_turn_id": ("turn.user", "turn.assistant"),
     "memory_id": ("memory.written",),
     "scene_id": ("scene.opened",),
     "container_id": ("container.created",),
@@ -165,20 +166,30 @@ NAMES = {
 }
 
 
-def _simulate(number: int, which: int, payload: Payload) -> Act:
-    """Any other event of a chat. What it names is of that chat and there: no event speaks of another's."""
+def of_chat(db: apsw.Connection, chat_id: int, which: int, payload: Payload) -> Payload | None:
+    """The payload with what it names of that chat and there: no event speaks of another's. None where there
+    is nothing of the kind yet."""
+    events = rows(db, "SELECT id, kind FROM event WHERE chat_id = ? ORDER BY id", (chat_id,))
+    ids: dict[str, int] = {}
+    for name, kinds in NAMES.items():
+        if getattr(payload, name, None) is not None:
+            found = [event_id for event_id, kind in events if kind in kinds]
+            if not found:
+                return None
+            ids[name] = found[which % len(found)] * (MAX_FACTS if name == "fact_id" else 1)
+    return payload.model_copy(update=ids)
+
+
+def _simulate(number: int, which: int, payload: Payload, *, answers: bool) -> Act:
+    """Any other event of a chat, as the answer to its start or to anything in it, which may have fallen."""
 
     def act(world: World, txn: Txn) -> None:
         chat_id = world.chat(number)
-        of_chat = rows(txn.connection, "SELECT id, kind FROM event WHERE chat_id = ? ORDER BY id", (chat_id,))
-        ids: dict[str, int] = {}
-        for name, kinds in NAMES.items():
-            if getattr(payload, name, None) is not None:
-                found = [event_id for event_id, kind in of_chat if kind in kinds]
-                if not found:
-                    return
-                ids[name] = found[which % len(found)] * (MAX_FACTS if name == "fact_id" else 1)
-        txn.append(payload.model_copy(update=ids), chat_id=chat_id, cause_id=chat_id)
+        placed = of_chat(txn.connection, chat_id, which, payload)
+        events = rows(txn.connection, "SELECT id FROM event WHERE chat_id = ? ORDER BY id DESC", (chat_id,))
+        cause_id = events[which % len(events)][0] if answers else chat_id
+        if placed is not None:
+            txn.append(placed, chat_id=chat_id, cause_id=cause_id)
 
     return act
 
@@ -224,7 +235,7 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
     st.builds(_floor, NUMBERS, NUMBERS),
     st.builds(_remember, NUMBERS, NUMBERS, TEXTS),
     st.builds(record, NUMBERS, NUMBERS, TEXTS, again=st.booleans()),
-    *(st.builds(_simulate, NUMBERS, NUMBERS, st.one_of(SIMULATED)) for _ in range(4)),
+    *(st.builds(_simulate, NUMBERS, NUMBERS, st.one_of(SIMULATED), answers=st.booleans()) for _ in range(4)),
 )
 
 

@@ -21,8 +21,12 @@ from store.rows import row, rows
 from store.txn import Routes, Txn
 
 STAGES = ("edges", "remember")
+AWAITING = "summarize"
 ROUTES: Routes = {
-    "turn.user": tuple(Route(name, "bookkeeping", number) for number, name in enumerate(STAGES)),
+    "turn.user": (
+        *(Route(name, "bookkeeping", number) for number, name in enumerate(STAGES)),
+        Route(AWAITING, "bookkeeping", -1, awaits=STAGES),
+    ),
     "floor.given": (Route("narrate", "narration", 100),),
 }
 LANES = ("bookkeeping", "narration")
@@ -110,10 +114,22 @@ class LedgerMachine(RuleBasedStateMachine):
         boot_id = sorted(self.believed)[number % len(self.believed)]
         with self.db:
             claimed = ledger.claim(self.db, boot_id, lane, limit, now=self._txn().now)
+            for one in claimed:
+                self._assert_what_it_awaits_has_settled(one)
         self.believed[boot_id] += claimed
         left = rows(self.db, "SELECT priority FROM run WHERE state = 'ready' AND lane = ?", (lane,))
         taken = [row(self.db, "SELECT priority FROM run WHERE id = ?", (one.run_id,)) for one in claimed]
         assert not left or not taken or max(left) <= min(one for one in taken if one)
+
+    def _assert_what_it_awaits_has_settled(self, claimed: Claim) -> None:
+        """A dead or cancelled run is settled: it holds nobody up."""
+        unsettled = rows(
+            self.db,
+            "SELECT stage, event_id, state FROM run WHERE chat_id = ? AND event_id <= ?"
+            " AND stage IN ('edges', 'remember') AND state NOT IN ('done', 'dead', 'cancelled')",
+            (claimed.chat_id, claimed.event_id),
+        )
+        assert claimed.stage != AWAITING or unsettled == []
 
     def _held(self) -> list[tuple[int, Claim]]:
         return [(boot, claim) for boot, claims in self.believed.items() for claim in claims]
@@ -274,6 +290,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 ledger.wake_due(self.db, now=self.now)
             for lane in LANES:
                 self.claim(0, lane, 4)
+            assert self._held(), "something is left to do and nothing can be claimed"
             mailboxes = [(claim.stage, claim.chat_id) for _, claim in self._held()]
             assert len(mailboxes) == len(set(mailboxes))
             while self._held():

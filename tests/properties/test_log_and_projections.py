@@ -69,7 +69,6 @@ def test_a_rebuild_gives_the_live_projections_to_the_byte(fresh_path: Fresh, sto
     db.close()
 
 
-@pytest.mark.xfail(reason="Txn.append folds it; rebuild.live leaves it out", strict=True)
 def test_what_comes_late_of_a_superseded_outcome_falls_with_it(fresh_path: Fresh) -> None:
     """A run that was under way when what it answers was superseded still commits, and counts no more."""
     db = connect(fresh_path(), query_only=False)

@@ -53,6 +53,7 @@ class Site:
 @pytest.fixture
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with fake_endpoint() as fake:
+        fake.judging = {}
         narrate_with(tmp_path, fake.base_url)
         async with open_site(tmp_path, fake) as site:
             await site.narrates()

@@ -1,0 +1,147 @@
+"""Kickoff: where, when and how a drafted chat begins, read out of the person's own words.
+
+`chat.started` with an opening arrives; one `opening.proposed` leaves. It changes nothing: the person corrects
+and confirms it. Only what is told is proposed, so an opening that cannot be read proposes an empty one.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from pipeline.context import Context
+from pipeline.deciding import decide
+from pipeline.inference.types import Message
+from pipeline.parts import clipped, labels, named
+from pipeline.recount import names
+from pipeline.stage import Emits, stage
+from store import views
+from store.events import (
+    MAX_NAME_CHARS,
+    MAX_SHORT_CHARS,
+    YOU,
+    AudibleRange,
+    ChatStarted,
+    Container,
+    Event,
+    Opening,
+    OpeningActivity,
+    OpeningEdge,
+    OpeningProposed,
+)
+
+OPENING_TOKENS, ANSWER_TOKENS = 2000, 800
+MAX_SLOTS = 20
+Degree = Annotated[int, Field(ge=-100, le=100)]
+
+
+class Doing(BaseModel):
+    """What somebody is doing as it begins."""
+
+    who: str = Field(description="a name from the list")
+    activity: str
+
+
+class Standing(BaseModel):
+    """How somebody sees somebody else as it begins."""
+
+    who: str = Field(description="a name from the list: whose view this is")
+    of: str = Field(description="a name from the list: who is seen")
+    affinity: Degree = Field(default=0, description="-100 hates, 0 is indifferent, 100 loves")
+    trust: Degree = Field(default=0, description="-100 fears betrayal, 0 does not know, 100 trusts blindly")
+    summary: str = Field(default="", description="one sentence from that point of view, or empty")
+
+
+class Beginning(BaseModel):
+    """What an opening says. The default says nothing."""
+
+    place: str = Field(default="", description="a short name of the place, or empty if none is told")
+    description: str = Field(default="", description="what the place is like, in one sentence")
+    slots: list[str] = Field(default=[], description="spots in it where one can be, such as 'by the window'")
+    moving: bool = Field(default=False, description="true if the place itself moves, such as a car or a ship")
+    public: bool = Field(default=False, description="true if strangers come and go there")
+    audible_range: AudibleRange = Field(
+        default="container",
+        description="how far speech carries: 'slot' only to the same spot, 'container' through the place,"
+        " 'beyond' out of it",
+    )
+    time: str = Field(default="", description="the time of day or date, if told")
+    weather: str = Field(default="", description="the weather, if told")
+    activities: list[Doing] = Field(default=[], description="what each is doing, if told")
+    relationships: list[Standing] = Field(default=[], description="how each sees another, if told")
+
+
+ASK = (
+    "You read the opening of a role-play and note where, when and how it begins. Only what is told counts:"
+    " leave everything else empty, false or 0. The list of names: {names}. {you} is the person playing; 'I'"
+    " and 'you' in the opening mean them."
+)
+
+
+@stage("kickoff", on=(ChatStarted,), timeout_s=None)
+async def kickoff(started: Event[ChatStarted], ctx: Context) -> Emits:
+    chat = views.chat(ctx.db, ctx.claim.chat_id)
+    if chat.begun:
+        return
+    called = labels(names(ctx.db, chat))
+    counter = ctx.counter.for_model(ctx.endpoints.model)
+    question = [
+        Message(role="system", content=ASK.format(names=", ".join(called.values()), you=called[YOU])),
+        Message(role="user", content=clipped(started.payload.opening, OPENING_TOKENS, counter)),
+    ]
+    read = await decide(ctx, Beginning, question, default=Beginning(), answer_tokens=ANSWER_TOKENS)
+    yield OpeningProposed(opening=_opening(read, called))
+
+
+def _opening(read: Beginning, called: dict[int, str]) -> Opening:
+    """What was read, with names turned into entities; whoever is not in the chat is left out."""
+    activities = {
+        who: OpeningActivity(entity_id=who, activity=_short(one.activity))
+        for one in read.activities
+        if one.activity.strip() and (who := _entity(called, one.who)) is not None
+    }
+    return Opening(
+        container=_container(read),
+        time=_short(read.time),
+        weather=_short(read.weather),
+        activities=tuple(activities[who] for who in sorted(activities)),
+        edges=_edges(read.relationships, called),
+    )
+
+
+def _edges(standings: list[Standing], called: dict[int, str]) -> tuple[OpeningEdge, ...]:
+    edges: dict[tuple[int, int], OpeningEdge] = {}
+    for one in standings:
+        observer, target = _entity(called, one.who), _entity(called, one.of)
+        if observer is None or target is None or observer == target:
+            continue
+        edges[observer, target] = OpeningEdge(
+            observer_id=observer,
+            target_id=target,
+            affinity=one.affinity,
+            trust=one.trust,
+            summary=_short(one.summary),
+        )
+    return tuple(edges[pair] for pair in sorted(edges))
+
+
+def _container(read: Beginning) -> Container | None:
+    name = _short(read.place)[:MAX_NAME_CHARS].strip()
+    if not name:
+        return None
+    slots = dict.fromkeys(slot[:MAX_NAME_CHARS].strip() for slot in map(_short, read.slots) if slot)
+    return Container(
+        name=name,
+        description=_short(read.description),
+        slots=tuple(slots)[:MAX_SLOTS],
+        moving=read.moving,
+        public=read.public,
+        audible_range=read.audible_range,
+    )
+
+
+def _entity(called: dict[int, str], name: str) -> int | None:
+    return YOU if name.strip().casefold() in ("you", "i") else named(called, name)
+
+
+def _short(text: str) -> str:
+    return text.strip()[:MAX_SHORT_CHARS].strip()

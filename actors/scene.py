@@ -1,0 +1,138 @@
+"""Scene: whether the story has moved to another place or time.
+
+A turn of yours arrives. Mostly nothing leaves; when your own prose says that the place has changed or that
+much time has passed, the scene is closed and another opened, beginning with that turn. Conservative: a scene
+that goes on too long costs little, one torn apart loses its thread.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from pipeline.context import Context
+from pipeline.deciding import decide
+from pipeline.inference.types import Message
+from pipeline.parts import clipped
+from pipeline.prompt.ooc import strip_ooc
+from pipeline.recount import names, recount
+from pipeline.stage import Emits, stage
+from store import log, places, views
+from store.events import (
+    JUST_CREATED,
+    MAX_NAME_CHARS,
+    YOU,
+    Container,
+    ContainerCreated,
+    Event,
+    Payload,
+    SceneClosed,
+    SceneOpened,
+    TurnUser,
+    WorldChanged,
+)
+from store.places import Scene
+
+SAID_TOKENS, BEFORE_TOKENS = 1000, 900
+MAX_TOLD_CHARS = 300
+
+
+class SceneChange(BaseModel):
+    """Whether a message moves the story on. The default is that it does not."""
+
+    change: Literal["none", "place", "time"] = Field(
+        default="none",
+        description="'place' only if they are now somewhere else, 'time' only if much time has passed (hours"
+        " or more), otherwise 'none'",
+    )
+    words: str = Field(default="", description="the exact words of the last message that say so, or empty")
+    place: str = Field(default="", description="a short name of the new place, or empty")
+    time: str = Field(default="", description="the time it is now, if the message tells it, or empty")
+    weather: str = Field(default="", description="the weather now, if the message tells it, or empty")
+
+
+ASK = (
+    "You watch a role-play and notice when a new scene begins. A new scene begins only if the last message"
+    " itself says that they have gone to another place, or that much time has passed. Plans, memories, talk"
+    " of elsewhere and moving about in the same place are no new scene. If in doubt: none."
+)
+
+
+@stage("scene", on=(TurnUser,), timeout_s=None)
+async def scene(turn: Event[TurnUser], ctx: Context) -> Emits:
+    before = places.scene_before(ctx.db, turn.id)
+    if before is None:
+        yield SceneOpened(from_turn_id=turn.id)
+        return
+    said = strip_ooc(turn.payload.text).strip()
+    if not said:
+        return
+    change = await decide(ctx, SceneChange, _question(ctx, turn.id, said, before), default=SceneChange())
+    if _is_meant(change, said, _place_name(ctx, before)):
+        for payload in _next_scene(ctx, turn.id, before, change):
+            yield payload
+
+
+def _question(ctx: Context, turn_id: int, said: str, before: Scene) -> list[Message]:
+    counter = ctx.counter.for_model(ctx.endpoints.model)
+    chat = views.chat(ctx.db, ctx.claim.chat_id)
+    world = places.world(ctx.db, chat.id)
+    earlier = next(islice(views.dialogue_back_from(ctx.db, turn_id), 1, None), None)
+    dialogue = (
+        recount(ctx.db, earlier.id, names(ctx.db, chat), counter, room=BEFORE_TOKENS) if earlier else ""
+    )
+    told = (
+        f"Place until now: {_place_name(ctx, before) or 'not told'}\n"
+        f"Time: {world.time or 'not told'}\n\n"
+        f"Until now:\n{clipped(dialogue, BEFORE_TOKENS, counter)}\n\n"
+        f"The last message, by {chat.you_name}:\n{clipped(said, SAID_TOKENS, counter)}"
+    )
+    return [Message(role="system", content=ASK), Message(role="user", content=told)]
+
+
+def _place_name(ctx: Context, scene: Scene) -> str:
+    if scene.container_id is None:
+        return ""
+    return places.place(ctx.db, scene.container_id).container.name
+
+
+def _is_meant(change: SceneChange, said: str, place: str) -> bool:
+    """Whether the answer is borne out by the message: its words are there, and something is new."""
+    if change.change == "none" or not (words := _plain(change.words)) or words not in _plain(said):
+        return False
+    return change.change == "time" or _plain(change.place) not in ("", _plain(place))
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold().strip(" .,;:!?\"'")
+
+
+def _next_scene(ctx: Context, turn_id: int, before: Scene, change: SceneChange) -> Iterator[Payload]:
+    """The old scene closed, the new one opened in a place that is known or made, and what is told of it."""
+    yield SceneClosed(scene_id=before.id, reason=f"{change.change}: {change.words}"[:MAX_TOLD_CHARS])
+    place = " ".join(change.place.replace("\x00", "").split())[:MAX_NAME_CHARS].strip()
+    if place and _plain(place) != _plain(_place_name(ctx, before)):
+        known = _known_container(ctx, turn_id, place)
+        if known is None:
+            yield ContainerCreated(container=Container(name=place))
+        container_id: int | None = JUST_CREATED if known is None else known
+    else:
+        container_id = before.container_id
+    present = before.present if YOU in before.present else ()
+    yield SceneOpened(container_id=container_id, from_turn_id=turn_id, present=present)
+    time, weather = change.time.strip()[:MAX_TOLD_CHARS], change.weather.strip()[:MAX_TOLD_CHARS]
+    if time or weather:
+        yield WorldChanged(time=time or None, weather=weather or None)
+
+
+def _known_container(ctx: Context, turn_id: int, name: str) -> int | None:
+    """The newest container of that name; one made for this very turn is from a run that is being replayed,
+    and goes when it does."""
+    wanted, known = _bare(name), places.places(ctx.db, ctx.claim.chat_id)
+    found = (one.id for one in reversed(known) if _bare(one.container.name) == wanted)
+    return next((one for one in found if log.event(ctx.db, one).cause_id != turn_id), None)
+
+
+def _bare(name: str) -> str:
+    return _plain(name).removeprefix("the ")

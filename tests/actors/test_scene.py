@@ -1,0 +1,122 @@
+"""Scene: a new one only when the person's own words say so, beginning with the turn that says it."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.context import Context
+from pipeline.stage import Emits, Lane, stage
+from store import places, views
+from store.events import (
+    ChatStarted,
+    Container,
+    ContainerCreated,
+    DecisionDefaulted,
+    Event,
+    SceneClosed,
+    SceneOpened,
+    TurnAssistant,
+    TurnUser,
+    WorldChanged,
+)
+from tests.actors.troupe import UNUSABLE, troupe
+from tests.fakes.behaviour import decides
+
+TO_THE_BEACH = {
+    "change": "place",
+    "words": "drive to the beach",
+    "place": "The beach",
+    "time": "evening",
+    "weather": "",
+}
+
+
+@stage("narrate", on=(TurnUser,), lane=Lane.NARRATION, priority=100)
+async def narrate(turn: Event[TurnUser], ctx: Context) -> Emits:
+    yield TurnAssistant(speaker_id=1, text="Indeed.", answers=turn.id)
+
+
+async def test_a_change_of_place_closes_the_scene_and_opens_one_that_begins_with_the_turn(
+    tmp_path: Path,
+) -> None:
+    async with troupe(tmp_path / "chat.db", "scene", others=(narrate,)) as on:
+        chat_id = await on.play.start_chat(await on.bot("Ada"))
+        first = await on.say(chat_id, "Hello.")
+        on.fake.script(decides(TO_THE_BEACH))
+        moving = await on.say(chat_id, "We get in the car and drive to the beach. It is evening.")
+        db = on.store.hot
+        old, new = places.scenes(db, chat_id)
+        (closed,) = on.told(chat_id, SceneClosed)
+        assert (old.closed_by, new.closed_by) == (closed.id, None)
+        assert new.container_id is not None
+        assert places.place(db, new.container_id).container.name == "The beach"
+        assert places.world(db, chat_id).time == "evening"
+        assert views.chat(db, chat_id).scene_id == new.id
+        lies_in = {turn.anchor_id: turn.scene_id for turn in views.turns_before(db, chat_id, None, 10)}
+        assert lies_in == {first: old.id, moving: new.id}
+        on.check()
+
+
+async def test_a_place_that_is_known_is_the_same_place_again(tmp_path: Path) -> None:
+    async with troupe(tmp_path / "chat.db", "scene") as on:
+        chat_id = await on.play.start_chat(await on.bot("Ada"))
+        beach = await on.append(chat_id, ContainerCreated(container=Container(name="the BEACH")))
+        on.fake.script(decides(TO_THE_BEACH))
+        await on.say(chat_id, "We drive to the beach.")
+        assert [one.payload.container_id for one in on.told(chat_id, SceneOpened)] == [None, beach]
+        assert len(on.told(chat_id, ContainerCreated)) == 1
+        on.check()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        TO_THE_BEACH | {"change": "none"},
+        TO_THE_BEACH | {"words": "we fly to the moon"},
+        TO_THE_BEACH | {"words": ""},
+        TO_THE_BEACH | {"place": " "},
+    ],
+)
+async def test_what_the_message_does_not_bear_out_changes_nothing(
+    tmp_path: Path, answer: dict[str, str]
+) -> None:
+    async with troupe(tmp_path / "chat.db", "scene") as on:
+        chat_id = await on.play.start_chat(await on.bot("Ada"))
+        on.fake.script(decides(answer))
+        await on.say(chat_id, "Shall we drive to the beach?")
+        assert on.told(chat_id, SceneClosed) == []
+        assert on.told(chat_id, WorldChanged) == []
+
+
+@pytest.mark.parametrize("way", UNUSABLE)
+async def test_without_a_usable_answer_the_scene_goes_on_and_that_is_recorded(
+    tmp_path: Path, way: str
+) -> None:
+    async with troupe(tmp_path / "chat.db", "scene") as on:
+        chat_id = await on.play.start_chat(await on.bot("Ada"))
+        on.fake.default = UNUSABLE[way]
+        await on.say(chat_id, "We drive to the beach.")
+        assert on.told(chat_id, SceneClosed) == []
+        (defaulted,) = on.told(chat_id, DecisionDefaulted)
+        assert (defaulted.payload.stage, defaulted.payload.decision) == ("scene", "SceneChange")
+        on.check()
+
+
+async def test_a_chat_from_before_there_were_scenes_gets_one_at_its_next_turn_unasked(tmp_path: Path) -> None:
+    async with troupe(tmp_path / "chat.db", "scene") as on:
+        host_id = await on.bot("Ada")
+        chat_id = await on.store.writer.submit(
+            lambda txn: txn.append(ChatStarted(title="old", host_id=host_id)).id
+        )
+        turn_id = await on.say(chat_id, "Hello.")
+        assert on.fake.requests == []
+        assert views.turn(on.store.hot, turn_id).scene_id == views.chat(on.store.hot, chat_id).scene_id
+        assert views.chat(on.store.hot, chat_id).scene_id is not None
+        on.check()
+
+
+async def test_what_is_said_out_of_character_moves_nobody_and_asks_nobody(tmp_path: Path) -> None:
+    async with troupe(tmp_path / "chat.db", "scene") as on:
+        chat_id = await on.play.start_chat(await on.bot("Ada"))
+        await on.say(chat_id, "((let us drive to the beach next))")
+        assert on.fake.requests == []
