@@ -63,7 +63,7 @@ class Telling:
         await trio.sleep_forever()
 
     async def decide(self, request: Request, schema: type[M]) -> M:
-        raise NotImplementedError
+        raise EndpointFailed("It tells, it does not judge.", error_class=ErrorClass.INVALID_OUTPUT)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         raise NotImplementedError
@@ -119,7 +119,8 @@ def _die_writing(path: Path, text: str) -> None:
         chat = txn.append(ChatStarted(title="x", host_id=bot.id))
         turn = txn.append(TurnUser(text="Who goes there?"), chat_id=chat.id)
         txn.append(FloorGiven(turn_id=turn.id, speaker_id=bot.id), chat_id=chat.id, cause_id=turn.id)
-        ledger.discard(txn.connection, [1], now=txn.now)
+        (asked,) = rows(txn.connection, "SELECT id FROM run WHERE stage = 'addressee'")
+        ledger.discard(txn.connection, asked, now=txn.now)
         txn.execute("INSERT INTO boot(pid, started_at, seen_at, code_version) VALUES (1, 1, 1, '')")
         (claim,) = ledger.claim(txn.connection, 1, Lane.NARRATION.value, 1, now=txn.now)
         checkpoint(claim, bot.id, text)(txn)
