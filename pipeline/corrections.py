@@ -7,9 +7,20 @@ typed needs no event; such a correction returns None.
 
 from collections.abc import Callable, Sequence
 
-from pipeline.seen import Aspect, agreed, entity_named, named, open_chat, own_memory
+from pipeline.seen import (
+    Aspect,
+    agreed,
+    described,
+    edge_named,
+    entity_named,
+    entity_state,
+    named,
+    open_chat,
+    own_memory,
+    since,
+)
 from store import places, relations
-from store.errors import Invalid, Refused
+from store.errors import Refused
 from store.events import (
     ActivityChanged,
     AuthorNoteSet,
@@ -32,7 +43,6 @@ from store.events import (
     SceneOpened,
     WorldChanged,
 )
-from store.relations import EntityState
 from store.store import Store
 from store.txn import Txn
 from store.views import Chat
@@ -51,13 +61,14 @@ class Corrections:
         """What an entity is doing and, unless None, in which slot."""
 
         def step(txn: Txn, chat: Chat) -> Payload | None:
-            now = _state(txn, chat, change.entity_id)
+            now = entity_state(txn, chat, change.entity_id)
             slot = now.slot if change.slot is None else change.slot
             asked = Aspect(
                 f"The activity of {named(txn, chat, change.entity_id)}",
                 ("activity.changed", "scene.opened"),
                 (now.activity, now.slot),
                 (change.activity, slot),
+                since(chat, now),
                 {"entity_id": change.entity_id},
             )
             return change if agreed(txn, chat, asked, seen) else None
@@ -68,35 +79,34 @@ class Corrections:
         """Mood, goals and status; None leaves one as it is."""
 
         def step(txn: Txn, chat: Chat) -> Payload | None:
-            now = _state(txn, chat, change.entity_id)
+            now = entity_state(txn, chat, change.entity_id)
             stands = (now.mood, now.goals, now.status)
             typed = (change.mood, change.goals, change.status)
             asked = Aspect(
                 f"How {named(txn, chat, change.entity_id)} is",
                 ("entity.changed",),
                 stands,
-                tuple(
-                    old if new is None else new for old, new in zip(stands, typed, strict=True)
-                ),
+                tuple(old if new is None else new for old, new in zip(stands, typed, strict=True)),
+                since(chat, now),
                 {"entity_id": change.entity_id},
             )
             return change if agreed(txn, chat, asked, seen) else None
 
         return await self._correct(chat_id, step)
 
-    async def inventory(
-        self, chat_id: int, entity_id: int, held: Sequence[str], *, seen: int
-    ) -> int | None:
+    async def inventory(self, chat_id: int, entity_id: int, held: Sequence[str], *, seen: int) -> int | None:
         """All that an entity carries; the event holds what it gained and lost."""
 
         def step(txn: Txn, chat: Chat) -> Payload | None:
-            now = _state(txn, chat, entity_id).inventory
+            state = entity_state(txn, chat, entity_id)
+            now = state.inventory
             wanted = tuple({thing.casefold(): thing for thing in held}.values())
             asked = Aspect(
                 f"What {named(txn, chat, entity_id)} carries",
                 ("inventory.changed",),
                 tuple(sorted(now)),
                 tuple(sorted(wanted)),
+                since(chat, state),
                 {"entity_id": entity_id},
             )
             gained = tuple(thing for thing in wanted if thing not in now)
@@ -114,7 +124,7 @@ class Corrections:
             time = now.time if change.time is None else change.time
             weather = now.weather if change.weather is None else change.weather
             stands = (now.time, now.weather)
-            asked = Aspect("Time and weather", ("world.changed",), stands, (time, weather))
+            asked = Aspect("Time and weather", ("world.changed",), stands, (time, weather), now.changed_by)
             return change if agreed(txn, chat, asked, seen) else None
 
         return await self._correct(chat_id, step)
@@ -130,9 +140,8 @@ class Corrections:
                 return _settle(txn, chat, container)
             now = places.place(txn.connection, scene.container_id)
             of = {"container_id": now.id}
-            asked = Aspect(
-                "The place", ("container.changed",), _described(now.container), _described(container), of
-            )
+            stands, typed = described(now.container), described(container)
+            asked = Aspect("The place", ("container.changed",), stands, typed, now.changed_by, of)
             if not agreed(txn, chat, asked, seen):
                 return None
             return txn.append(ContainerChanged(container_id=now.id, container=container), chat_id=chat.id).id
@@ -145,13 +154,14 @@ class Corrections:
         """Affinity and trust as they should stand, -100 to 100; the event holds the difference."""
 
         def step(txn: Txn, chat: Chat) -> Payload | None:
-            what = _edge_named(txn, chat, observer_id, target_id)
+            what = edge_named(txn, chat, observer_id, target_id)
             now = relations.edge(txn.connection, chat.id, observer_id, target_id)
             asked = Aspect(
                 f"Affinity and trust of {what}",
                 ("edge.updated",),
                 (str(now.affinity), str(now.trust)),
                 (str(affinity), str(trust)),
+                now.changed_by,
                 {"observer_id": observer_id, "target_id": target_id},
                 MOVED,
             )
@@ -164,11 +174,16 @@ class Corrections:
 
     async def edge_summary(self, chat_id: int, told: EdgeSummarized, *, seen: int) -> int | None:
         def step(txn: Txn, chat: Chat) -> Payload | None:
-            what = _edge_named(txn, chat, told.observer_id, told.target_id)
+            what = edge_named(txn, chat, told.observer_id, told.target_id)
             now = relations.edge(txn.connection, chat.id, told.observer_id, told.target_id)
             of = {"observer_id": told.observer_id, "target_id": told.target_id}
             asked = Aspect(
-                f"The summary of {what}", ("edge.summarized",), (now.summary,), (told.summary,), of
+                f"The summary of {what}",
+                ("edge.summarized",),
+                (now.summary,),
+                (told.summary,),
+                now.changed_by,
+                of,
             )
             return told if agreed(txn, chat, asked, seen) else None
 
@@ -178,7 +193,7 @@ class Corrections:
         """Something the observer holds to be true of the target, and how it learnt it."""
 
         def step(txn: Txn, chat: Chat) -> Payload | None:
-            _edge_named(txn, chat, observer_id, target_id)
+            edge_named(txn, chat, observer_id, target_id)
             if fact.from_id is not None:
                 entity_named(txn, chat, "from_id", fact.from_id)
             return EdgeUpdated(observer_id=observer_id, target_id=target_id, facts=(fact,))
@@ -195,8 +210,10 @@ class Corrections:
     async def group(self, chat_id: int, told: GroupUpdated, *, seen: int) -> int | None:
         def step(txn: Txn, chat: Chat) -> Payload | None:
             now = relations.group(txn.connection, chat.id)
-            stands = (now.summary if now else "",)
-            asked = Aspect("The summary of the group", ("group.updated",), stands, (told.summary,))
+            stands, changed_by = ((now.summary,), now.changed_by) if now else (("",), 0)
+            asked = Aspect(
+                "The summary of the group", ("group.updated",), stands, (told.summary,), changed_by
+            )
             return told if agreed(txn, chat, asked, seen) else None
 
         return await self._correct(chat_id, step)
@@ -204,7 +221,7 @@ class Corrections:
     async def note(self, chat_id: int, note: AuthorNoteSet, *, seen: int) -> int | None:
         def step(txn: Txn, chat: Chat) -> Payload | None:
             stands, typed = (chat.note, str(chat.note_depth)), (note.text, str(note.depth))
-            asked = Aspect("The author's note", ("author_note.set",), stands, typed)
+            asked = Aspect("The author's note", ("author_note.set",), stands, typed, chat.changed_by)
             return note if agreed(txn, chat, asked, seen) else None
 
         return await self._correct(chat_id, step)
@@ -213,7 +230,9 @@ class Corrections:
         def step(txn: Txn, chat: Chat) -> Payload | None:
             now = own_memory(txn, chat, edited.memory_id)
             of = {"memory_id": now.id}
-            asked = Aspect(f"Memory {now.id}", ("memory.edited",), (now.text,), (edited.text,), of)
+            asked = Aspect(
+                f"Memory {now.id}", ("memory.edited",), (now.text,), (edited.text,), now.changed_by, of
+            )
             return edited if agreed(txn, chat, asked, seen) else None
 
         return await self._correct(chat_id, step)
@@ -228,6 +247,7 @@ class Corrections:
                 ("memory.pinned", "memory.unpinned"),
                 (_pin(now.pinned),),
                 (_pin("manual" if pinned else ""),),
+                now.changed_by,
                 {"memory_id": now.id},
             )
             if not agreed(txn, chat, asked, seen):
@@ -250,6 +270,7 @@ class Corrections:
                 ("memory.witness_changed",),
                 tuple(named(txn, chat, one) for one in sorted(set(now.witnesses))),
                 tuple(named(txn, chat, one) for one in sorted(set(change.witnesses))),
+                now.changed_by,
                 {"memory_id": now.id},
             )
             same = set(now.witnesses) == set(change.witnesses)
@@ -270,27 +291,6 @@ def _pin(pinned: str) -> str:
     return {"": "not pinned", "auto": "pinned by itself", "manual": "pinned by hand"}[pinned]
 
 
-def _described(held: Container) -> tuple[str, ...]:
-    return tuple(
-        f"{name}: {', '.join(value) if isinstance(value, tuple) else value}" for name, value in held
-    )
-
-
-def _state(txn: Txn, chat: Chat, entity_id: int) -> EntityState:
-    entity_named(txn, chat, "entity_id", entity_id)
-    return relations.states(txn.connection, chat.id).get(entity_id, EntityState(entity_id))
-
-
-def _edge_named(txn: Txn, chat: Chat, observer_id: int, target_id: int) -> str:
-    observer = entity_named(txn, chat, "observer_id", observer_id)
-    target = entity_named(txn, chat, "target_id", target_id)
-    if observer_id == target_id:
-        raise Invalid(
-            f"target_id: {target_id} is the observer itself.", hint="An edge goes from one entity to another."
-        )
-    return f"{observer} → {target}"
-
-
 def _settle(txn: Txn, chat: Chat, container: Container) -> int:
     """Name the place of a chat that has none."""
     if not chat.begun:
@@ -301,5 +301,3 @@ def _settle(txn: Txn, chat: Chat, container: Container) -> int:
         txn.append(closed, chat_id=chat.id, cause_id=created.id)
     txn.append(SceneOpened(container_id=created.id), chat_id=chat.id, cause_id=created.id)
     return created.id
-
-

@@ -1,4 +1,4 @@
-"""The course of the edges over a chat, told from its log: the same clamped sums as the fold, one after another."""
+"""The course of the edges over a chat, told from its log: the same clamped sums as the fold."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,7 +51,11 @@ def _updates(db: apsw.Connection, chat_id: int) -> Iterator[Event[EdgeUpdated]]:
     replayed = row(
         db, "SELECT 1 FROM event WHERE chat_id = ? AND kind = 'outcome.superseded' LIMIT 1", (chat_id,)
     )
-    events = log.of_kind(db, chat_id, EdgeUpdated.kind) if replayed is None else live(db, log.all_of_chat(db, chat_id))
+    events = (
+        log.of_kind(db, chat_id, EdgeUpdated.kind)
+        if replayed is None
+        else live(db, log.all_of_chat(db, chat_id))
+    )
     for event in events:
         if isinstance(event.payload, EdgeUpdated):
             yield event
