@@ -171,8 +171,10 @@ def _older(turns: list[Turn], size: int = FIRST_PAGE) -> int | None:
 
 def _names(db: apsw.Connection, shown: Chat, turns: list[Turn]) -> dict[int | None, str]:
     """Speaker → name, of former guests too; None is you."""
-    names = names_of(db, shown, [turn.speaker_id for turn in turns if turn.speaker_id is not None])
-    return {None: shown.you_name, **names}
+    named = names_of(db, shown, [turn.speaker_id for turn in turns if turn.speaker_id is not None])
+    names: dict[int | None, str] = {None: shown.you_name}
+    names.update(named.items())
+    return names
 
 
 def _cast(db: apsw.Connection, shown: Chat) -> dict[str, Any]:
