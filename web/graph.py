@@ -13,11 +13,11 @@ from markupsafe import Markup
 
 from web.models_state import EdgeOut, EntityOut, PointOut
 
-WIDTH, HEIGHT_OF_TWO, HEIGHT_OF_THREE = 320, 150, 250
-NODE_WIDTH, NODE_HEIGHT = 92, 30
-BEND = 30
+WIDTH, HEIGHT_OF_TWO, HEIGHT_OF_THREE = 320, 130, 322
+NODE_WIDTH, NODE_HEIGHT = 104, 30
+BEND = 20
 """How far the middle of an arrow lies from the straight line, so that an edge and its mirror stay apart."""
-MAX_NODE_CHARS = 12
+MAX_NODE_CHARS = 11
 NOTABLE = 20
 """From here on a feeling is coloured as warm or cold."""
 SPARK_WIDTH, SPARK_HEIGHT = 132, 36
@@ -62,8 +62,8 @@ def _told(edge: EdgeOut) -> str:
 
 
 def _spots(people: Sequence[EntityOut]) -> dict[int, _Spot]:
-    two = (_Spot(58, 75), _Spot(262, 75))
-    three = (_Spot(160, 28), _Spot(58, 212), _Spot(262, 212))
+    two = (_Spot(58, 65), _Spot(262, 65))
+    three = (_Spot(160, 22), _Spot(60, 270), _Spot(260, 270))
     where = two if len(people) < 3 else three
     return {one.id: spot for one, spot in zip(people, where, strict=False)}
 
@@ -91,15 +91,28 @@ def _arrow(start: _Spot, end: _Spot, edge: EdgeOut) -> str:
     middle = _Spot((start.x + end.x) / 2, (start.y + end.y) / 2)
     bend = _Spot(middle.x - 2 * BEND * across.x, middle.y - 2 * BEND * across.y)
     first, last = _rim(start, bend), _rim(end, bend)
-    label = _Spot(middle.x - (BEND + 4) * across.x, middle.y - (BEND + 4) * across.y)
+    label, side = _label(start, end, across)
     mood = tone(edge.affinity)
     curve = f"M{first.x:.1f} {first.y:.1f}Q{bend.x:.1f} {bend.y:.1f} {last.x:.1f} {last.y:.1f}"
     return (
         f'<path class="arrow {mood}" d="{curve}" marker-end="url(#head-{mood})"/>'
-        f'<text class="figures" x="{label.x:.1f}" y="{label.y + 4:.1f}" text-anchor="middle">'
+        f'<text class="figures" x="{label.x:.1f}" y="{label.y + 4:.1f}" text-anchor="{side}">'
         f'<tspan class="{mood}">{signed(edge.affinity)}</tspan><tspan class="even"> / </tspan>'
         f'<tspan class="{tone(edge.trust)}">{signed(edge.trust)}</tspan></text>'
     )
+
+
+def _label(start: _Spot, end: _Spot, across: _Spot) -> tuple[_Spot, str]:
+    """Beside the arrow's bend, and which of its ends is there. Inside the triangle the labels of its two
+    sides stand at different heights, low enough to have room."""
+    level = abs(across.x) < 0.5
+    side = "middle" if level else "end" if across.x > 0 else "start"
+    left = start.x + end.x < WIDTH
+    outside, inside = (0.62, 0.7) if left or level else (0.45, 0.42)
+    along = outside if level or left == (side == "end") else inside
+    away = BEND + (15 if level else 8)
+    x = start.x + along * (end.x - start.x) - away * across.x
+    return _Spot(x, start.y + along * (end.y - start.y) - away * across.y), side
 
 
 def _rim(node: _Spot, towards: _Spot) -> _Spot:

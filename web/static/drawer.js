@@ -80,5 +80,6 @@
   });
   drawer.addEventListener("htmx:sendError", () => { said.textContent = "Fabula cannot be reached just now. What you typed is still here."; });
 
-  if (wide.matches && remembered() !== "closed") show();
+  // htmx, too, begins its work at this event, and was there first
+  document.addEventListener("DOMContentLoaded", () => { if (wide.matches && remembered() !== "closed") show(); });
 })();
