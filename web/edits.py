@@ -123,6 +123,6 @@ EDITS: Sequence[Edit] = (
 """What both interfaces offer under the same names."""
 GUEST_EDITS: Sequence[Edit] = (
     Edit("guest", "people", "Let a guest in", m.GuestIn, _guest),
-    Edit("guest-removed", "people", "Send the guest away", BaseModel, _no_guest),
+    Edit("guest-removed", "people", "Send the guest away", m.NothingIn, _no_guest),
 )
 """What the drawer's forms offer besides; the JSON interface has an address for the guest."""

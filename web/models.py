@@ -133,7 +133,7 @@ class EndpointIn(BaseModel):
     api_key: SecretStr | None = Field(default=None, description="Kept in secrets.toml and never shown")
 
 
-class NarratorOut(_Out):
+class NarratorOut(Out):
     """What narrates, or is about to."""
 
     name: str
@@ -145,7 +145,7 @@ class NarratorOut(_Out):
     )
 
 
-class FoundOut(_Out):
+class FoundOut(Out):
     """A model server of this machine."""
 
     name: str
@@ -155,7 +155,7 @@ class FoundOut(_Out):
     needs_key: bool = Field(description="It has not told its models, because it wants a key first")
 
 
-class EndpointsOut(_Out):
+class EndpointsOut(Out):
     narrator: NarratorOut | None
     notice: str = Field(description="What a person should know about the narrator; empty when all is well")
     found: tuple[FoundOut, ...]

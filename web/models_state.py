@@ -212,6 +212,10 @@ class WitnessesIn(_SeenIn):
     witnesses: Annotated[tuple[Id, ...], Field(max_length=20)]
 
 
+class NothingIn(_In):
+    """A form that is only a button."""
+
+
 class GuestIn(_In):
     guest_id: Id
     met: Text = Field(default="", description="Whether host and guest know each other, in your words")
