@@ -47,6 +47,7 @@ from store.store import Store
 from store.txn import Txn
 from store.views import Chat
 
+PINNED = {"": "not pinned", "auto": "pinned by itself", "manual": "pinned by hand"}
 MOVED = "(payload ->> 'affinity_delta' != 0 OR payload ->> 'trust_delta' != 0)"
 Step = Callable[[Txn, Chat], "Payload | None"]
 
@@ -245,8 +246,8 @@ class Corrections:
             asked = Aspect(
                 f"The pin of memory {now.id}",
                 ("memory.pinned", "memory.unpinned"),
-                (_pin(now.pinned),),
-                (_pin("manual" if pinned else ""),),
+                (PINNED[now.pinned],),
+                (PINNED["manual" if pinned else ""],),
                 now.changed_by,
                 {"memory_id": now.id},
             )
@@ -285,10 +286,6 @@ class Corrections:
             return txn.append(payload, chat_id=chat.id).id if payload is not None else None
 
         return await self._store.writer.submit(whole, durable=True)
-
-
-def _pin(pinned: str) -> str:
-    return {"": "not pinned", "auto": "pinned by itself", "manual": "pinned by hand"}[pinned]
 
 
 def _settle(txn: Txn, chat: Chat, container: Container) -> int:

@@ -1,5 +1,6 @@
 """The opening of a drafted chat: what was read out of it, to be corrected and agreed to."""
 
+from functools import partial
 from typing import Any
 
 import apsw
@@ -72,17 +73,7 @@ async def confirm(request: Request) -> Response:
 def _opening(texts: Texts, chat: Chat) -> Opening:
     """The form as an opening. A field that is wrong is named as the form's model names it."""
 
-    def text(name: str) -> str:
-        return "".join(texts.get(name, ())[:1]).strip()
-
-    container = {
-        "name": text("name"),
-        "description": text("description"),
-        "slots": [line.strip() for line in text("slots").split("\n") if line.strip()],
-        "moving": bool(text("moving")),
-        "public": bool(text("public")),
-        "audible_range": text("audible_range") or "container",
-    }
+    text = partial(_text, texts)
     activities = [{"entity_id": one, "activity": text(f"activity-{one}")} for one in chat.cast]
     edges = [
         {
@@ -96,6 +87,7 @@ def _opening(texts: Texts, chat: Chat) -> Opening:
         for other in chat.cast
         if one != other
     ]
+    container = _container(texts)
     told_of_place = any(container[name] for name in ("name", "description", "slots"))
     said = {
         "container": container if told_of_place else None,
@@ -105,6 +97,22 @@ def _opening(texts: Texts, chat: Chat) -> Opening:
         "edges": [one for one in edges if _says_something(one)],
     }
     return Opening.model_validate(said)
+
+
+def _text(texts: Texts, name: str) -> str:
+    return "".join(texts.get(name, ())[:1]).strip()
+
+
+def _container(texts: Texts) -> dict[str, Any]:
+    text = partial(_text, texts)
+    return {
+        "name": text("name"),
+        "description": text("description"),
+        "slots": [line.strip() for line in text("slots").split("\n") if line.strip()],
+        "moving": bool(text("moving")),
+        "public": bool(text("public")),
+        "audible_range": text("audible_range") or "container",
+    }
 
 
 def _says_something(edge: dict[str, Any]) -> bool:
