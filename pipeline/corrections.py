@@ -7,6 +7,7 @@ typed needs no event; such a correction returns None.
 
 from collections.abc import Callable, Sequence
 
+from pipeline.placing import settle
 from pipeline.seen import (
     Aspect,
     agreed,
@@ -20,13 +21,11 @@ from pipeline.seen import (
     since,
 )
 from store import places, relations
-from store.errors import Refused
 from store.events import (
     ActivityChanged,
     AuthorNoteSet,
     Container,
     ContainerChanged,
-    ContainerCreated,
     EdgeFactRemoved,
     EdgeSummarized,
     EdgeUpdated,
@@ -39,8 +38,6 @@ from store.events import (
     MemoryUnpinned,
     MemoryWitnessChanged,
     Payload,
-    SceneClosed,
-    SceneOpened,
     WorldChanged,
 )
 from store.store import Store
@@ -138,7 +135,7 @@ class Corrections:
             chat = open_chat(txn, chat_id)
             scene = places.scene(txn.connection, chat.scene_id) if chat.scene_id is not None else None
             if scene is None or scene.container_id is None:
-                return _settle(txn, chat, container)
+                return settle(txn, chat, container)
             now = places.place(txn.connection, scene.container_id)
             of = {"container_id": now.id}
             stands, typed = described(now.container), described(container)
@@ -208,13 +205,14 @@ class Corrections:
 
         return await self._correct(chat_id, step)
 
-    async def group(self, chat_id: int, told: GroupUpdated, *, seen: int) -> int | None:
+    async def group(self, chat_id: int, summary: str, *, seen: int) -> int | None:
+        """How those present are together; another company is another group."""
+
         def step(txn: Txn, chat: Chat) -> Payload | None:
-            now = relations.group(txn.connection, chat.id)
-            stands, changed_by = ((now.summary,), now.changed_by) if now else (("",), 0)
-            asked = Aspect(
-                "The summary of the group", ("group.updated",), stands, (told.summary,), changed_by
-            )
+            now = relations.group(txn.connection, chat.id, chat.cast)
+            stands, changed_by = (now.summary, now.changed_by) if now else ("", 0)
+            asked = Aspect("The summary of the group", ("group.updated",), (stands,), (summary,), changed_by)
+            told = GroupUpdated(members=chat.cast, summary=summary)
             return told if agreed(txn, chat, asked, seen) else None
 
         return await self._correct(chat_id, step)
@@ -286,15 +284,3 @@ class Corrections:
             return txn.append(payload, chat_id=chat.id).id if payload is not None else None
 
         return await self._store.writer.submit(whole, durable=True)
-
-
-def _settle(txn: Txn, chat: Chat, container: Container) -> int:
-    """Name the place of a chat that has none."""
-    if not chat.begun:
-        raise Refused("This chat has not begun.", hint="Agree to its opening first; the place is part of it.")
-    created = txn.append(ContainerCreated(container=container), chat_id=chat.id)
-    if chat.scene_id is not None:
-        closed = SceneClosed(scene_id=chat.scene_id, reason="the place was named by hand")
-        txn.append(closed, chat_id=chat.id, cause_id=created.id)
-    txn.append(SceneOpened(container_id=created.id), chat_id=chat.id, cause_id=created.id)
-    return created.id

@@ -78,6 +78,11 @@ def open_chat(txn: Txn, chat_id: int) -> Chat:
     return chat
 
 
+def everyone(chat: Chat) -> tuple[int, ...]:
+    """All who are in the chat, in its present scene or not, you first."""
+    return (YOU, *chat.members)
+
+
 def named(txn: Txn, chat: Chat, entity_id: int) -> str:
     return chat.you_name if entity_id == YOU else views.bot(txn.connection, entity_id).name
 
@@ -88,11 +93,9 @@ def entity_named(txn: Txn, chat: Chat, field_name: str, entity_id: int, *, also:
     Raises:
         Invalid: nobody of this id is or was in it.
     """
-    if entity_id not in (*chat.cast, also) and not _was_here(txn, chat.id, entity_id):
-        there = ", ".join(f"{one} ({named(txn, chat, one)})" for one in chat.cast)
-        raise Invalid(
-            f"{field_name}: {entity_id} is nobody in this chat.", hint=f"Those present are {there}."
-        )
+    if entity_id not in (*everyone(chat), also) and not _was_here(txn, chat.id, entity_id):
+        there = ", ".join(f"{one} ({named(txn, chat, one)})" for one in everyone(chat))
+        raise Invalid(f"{field_name}: {entity_id} is nobody in this chat.", hint=f"Those in it are {there}.")
     return named(txn, chat, entity_id)
 
 

@@ -59,11 +59,3 @@ def all_of_chat(db: apsw.Connection, chat_id: int) -> Iterator[Event[Any]]:
     """One chat's part of the log, one row at a time."""
     for found in db.execute(f"SELECT {COLUMNS} FROM event WHERE chat_id = ? ORDER BY id", (chat_id,)):
         yield _event(found)
-
-
-def of_kind(db: apsw.Connection, chat_id: int, kind: str) -> Iterator[Event[Any]]:
-    """One chat's events of one kind, one row at a time."""
-    for found in db.execute(
-        f"SELECT {COLUMNS} FROM event WHERE chat_id = ? AND kind = ? ORDER BY id", (chat_id, kind)
-    ):
-        yield _event(found)

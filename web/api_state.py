@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import apsw
 from starlette.requests import Request
 from starlette.responses import Response
 
+from store.courses import courses
 from store.errors import Invalid
 from store.events import Opening
 from web.edits import EDITS, Edit
@@ -22,7 +24,11 @@ CORRECTIONS = "/api/chats/{chat_id}/corrections/"
 
 async def show_state(request: Request) -> Response:
     chat_id = request.path_params["chat_id"]
-    return answer(await engine_of(request).store.read(lambda db: state_of(db, chat_id)), StateOut)
+
+    def read(db: apsw.Connection) -> StateOut:
+        return state_of(db, chat_id, courses(db, chat_id))
+
+    return answer(await engine_of(request).store.read(read), StateOut)
 
 
 async def list_memories(request: Request) -> Response:

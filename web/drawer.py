@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from store import memories, queries, views
+from store.courses import courses
 from store.errors import Conflict, FabulaError, NotFound
 from store.views import Bot
 from web.edits import EDITS, GUEST_EDITS, Edit
@@ -33,7 +34,7 @@ HOWS = ("witnessed", "told", "overheard", "read", "inferred", "digest")
 
 def _read(db: apsw.Connection, chat_id: int, parts: tuple[str, ...], only: int | None) -> dict[str, Any]:
     """What the templates need; `only` is the one owner whose memories are to be shown."""
-    state = state_of(db, chat_id)
+    state = state_of(db, chat_id, courses(db, chat_id) if "edges" in parts else {})
     remembered = state.remembering if "memories" in parts else []
     owners = [one for one in remembered if only is None or one.id == only]
     return {
@@ -48,8 +49,7 @@ def _read(db: apsw.Connection, chat_id: int, parts: tuple[str, ...], only: int |
 
 def _shared(db: apsw.Connection, chat_id: int) -> dict[str, Any]:
     chat = views.chat(db, chat_id)
-    others = [one for one in memories.owners(db, chat_id) if one not in chat.cast]
-    names = names_of(db, chat, others)
+    names = names_of(db, chat, memories.owners(db, chat_id))
     return {
         "chat": chat,
         "names": names,

@@ -14,7 +14,6 @@ from store.events import (
     EdgeSummarized,
     EntityChanged,
     Fact,
-    GroupUpdated,
     MemoryEdited,
     MemoryWitnessChanged,
     WorldChanged,
@@ -77,7 +76,7 @@ def _fact_removed(engine: Engine, chat_id: int, typed: m.FactRemovedIn) -> Await
 
 
 def _group(engine: Engine, chat_id: int, typed: m.GroupIn) -> Awaitable[int | None]:
-    return engine.corrections.group(chat_id, GroupUpdated(summary=typed.summary), seen=typed.seen)
+    return engine.corrections.group(chat_id, typed.summary, seen=typed.seen)
 
 
 def _note(engine: Engine, chat_id: int, typed: m.NoteIn) -> Awaitable[int | None]:

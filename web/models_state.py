@@ -14,9 +14,10 @@ ChangedBy = Annotated[int, Field(description="The event that last changed it; se
 
 
 class EntityOut(Out):
-    """Someone who is present; 0 is you."""
+    """Someone in the chat; 0 is you."""
 
     id: int
+    here: bool = Field(description="In the present scene")
     name: str
     mood: str
     goals: str

@@ -179,7 +179,7 @@ def _names(db: apsw.Connection, shown: Chat, turns: list[Turn]) -> dict[int | No
 
 def _cast(db: apsw.Connection, shown: Chat) -> dict[str, Any]:
     names = names_of(db, shown)
-    return {"chat": shown, "bots": [(bot_id, names[bot_id]) for bot_id in shown.bots]}
+    return {"chat": shown, "bots": [(bot_id, names[bot_id]) for bot_id in shown.members]}
 
 
 def routes() -> list[Route]:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import apsw
 
-from pipeline.seen import since
-from store import courses, memories, places, relations, views
+from pipeline.seen import everyone, since
+from store import memories, places, relations, views
 from store.courses import Courses
 from store.events import YOU
 from store.relations import Edge, EntityState, Known
@@ -17,7 +17,7 @@ Names = dict[int, str]
 
 def names_of(db: apsw.Connection, chat: Chat, others: Iterable[int] = ()) -> Names:
     """Entity id → its name; whoever has the name of another is told apart by their part in the chat."""
-    ids = dict.fromkeys((*chat.bots, *(one for one in others if one != YOU)))
+    ids = dict.fromkeys((*chat.members, *(one for one in others if one != YOU)))
     names = {YOU: chat.you_name}
     taken = {chat.you_name.casefold()}
     for entity_id in ids:
@@ -28,8 +28,8 @@ def names_of(db: apsw.Connection, chat: Chat, others: Iterable[int] = ()) -> Nam
     return names
 
 
-def state_of(db: apsw.Connection, chat_id: int) -> m.StateOut:
-    """Reads the edges' whole course: to be run in a thread.
+def state_of(db: apsw.Connection, chat_id: int, course: Courses) -> m.StateOut:
+    """To be run in a thread. `course` is read by whoever shows it: it takes the longest.
 
     Raises:
         NotFound: no such chat.
@@ -37,12 +37,11 @@ def state_of(db: apsw.Connection, chat_id: int) -> m.StateOut:
     chat = views.chat(db, chat_id)
     edges = {(one.observer_id, one.target_id): one for one in relations.edges(db, chat_id)}
     pairs = {pair: edges.get(pair, Edge(*pair)) for pair in _pairs(chat)} | edges
-    remembering = list(dict.fromkeys((*chat.bots, *memories.owners(db, chat_id))))
+    remembering = list(dict.fromkeys((*chat.members, *memories.owners(db, chat_id))))
     known = {pair: relations.facts(db, chat_id, *pair) for pair in pairs}
     tellers = [fact.from_id for facts in known.values() for fact in facts if fact.from_id is not None]
     names = names_of(db, chat, [*(one for pair in pairs for one in pair), *remembering, *tellers])
-    world, group = places.world(db, chat_id), relations.group(db, chat_id)
-    course = courses.courses(db, chat_id)
+    world, group = places.world(db, chat_id), relations.group(db, chat_id, chat.cast)
     return m.StateOut(
         chat_id=chat.id,
         begun=chat.begun,
@@ -71,8 +70,8 @@ def memories_of(
 
 
 def _pairs(chat: Chat) -> list[tuple[int, int]]:
-    """Every directed pair of those present."""
-    return [(one, other) for one in chat.cast for other in chat.cast if one != other]
+    """Every directed pair of those in the chat."""
+    return [(one, other) for one in everyone(chat) for other in everyone(chat) if one != other]
 
 
 def _scene(db: apsw.Connection, chat: Chat) -> m.SceneOut | None:
@@ -90,11 +89,12 @@ def _place(db: apsw.Connection, chat: Chat) -> m.PlaceOut | None:
 def _present(db: apsw.Connection, chat: Chat, names: Names) -> list[m.EntityOut]:
     states = relations.states(db, chat.id)
     found = []
-    for entity_id in chat.cast:
+    for entity_id in everyone(chat):
         now = states.get(entity_id, EntityState(entity_id))
         found.append(
             m.EntityOut(
                 id=entity_id,
+                here=entity_id in chat.cast,
                 name=names[entity_id],
                 mood=now.mood,
                 goals=now.goals,
@@ -115,7 +115,7 @@ def _edge(edge: Edge, chat: Chat, names: Names, course: Courses, known: list[Kno
         target_id=edge.target_id,
         observer=names[edge.observer_id],
         target=names[edge.target_id],
-        present=set(pair) <= set(chat.cast),
+        present=set(pair) <= set(everyone(chat)),
         affinity=edge.affinity,
         trust=edge.trust,
         summary=edge.summary,

@@ -166,7 +166,7 @@ CASES = (
         {"summary": "old friends"},
         lambda state: state["group"]["summary"],
         "old friends",
-        lambda play: GroupUpdated(summary="strangers"),
+        lambda play: GroupUpdated(members=(0, play.host_id), summary="strangers"),
         ("strangers", "old friends"),
     ),
     Case(

@@ -51,7 +51,7 @@ async def page(site: Site, path: str, headers: dict[str, str] = PAGE) -> str:
 
 def someone(entity_id: int, name: str = "Ada") -> EntityOut:
     empty = dict.fromkeys(("mood", "goals", "status", "activity", "slot"), "")
-    return EntityOut(id=entity_id, name=name, inventory=(), changed_by=0, **empty)
+    return EntityOut(id=entity_id, here=True, name=name, inventory=(), changed_by=0, **empty)
 
 
 def edge(observer_id: int, target_id: int, affinity: int = 40, name: str = "Ada") -> EdgeOut:
@@ -131,7 +131,7 @@ async def test_a_guest_comes_is_shown_everywhere_and_goes(site: Site) -> None:
     assert (state["guest_id"], len(state["edges"])) == (guest, 6)
     twice = await site.client.post(f"{path}/guest", data=form, headers=PIECE)
     assert (twice.status_code, "already here" in twice.text) == (409, True)
-    await play.record(GroupUpdated(summary="three in a kitchen"))
+    await play.record(GroupUpdated(members=(0, play.host_id, guest), summary="three in a kitchen"))
     gone = await site.client.post(f"{path}/guest-removed", headers=PIECE)
     assert (gone.status_code, "Add a guest" in gone.text) == (200, True)
     again = await site.client.post(f"{path}/guest-removed", data={"form": "guest-removed"}, headers=PIECE)
