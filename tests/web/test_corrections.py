@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 
 from store.events import (
+    ActivityChanged,
     EdgeUpdated,
     EntityChanged,
     Fact,
     MemoryPinned,
     MemoryWritten,
+    OutcomeSuperseded,
 )
 from tests.web.conftest import Site
 from tests.web.play import CASES, Case, Play, edge_of, host_of
@@ -193,3 +195,36 @@ async def test_a_memory_of_another_chat_is_none_of_this_one(play: Play) -> None:
     path = f"/api/chats/{other}/corrections/memory"
     typed = {"memory_id": play.memory_id, "text": "x", "seen": play.memory_id}
     assert (await play.site.client.post(path, json=typed)).status_code == 404
+
+
+async def test_naming_a_place_leaves_everyone_doing_what_they_did(site: Site) -> None:
+    chat_id = await site.chat("Hello.")
+    host_id = (await site.client.get(f"/api/chats/{chat_id}")).json()["host_id"]
+    play = Play(site, chat_id, host_id)
+    await play.record(ActivityChanged(entity_id=host_id, activity="reads", slot="window"))
+    shown = await site.client.get(f"/chats/{chat_id}/drawer/scene", headers=PIECE)
+    assert "Nobody has said yet where this is" in shown.text
+    form = {"name": "Train", "audible_range": "container", "seen": "0", "form": "place"}
+    named = await site.client.post(f"/chats/{chat_id}/drawer/place", data=form, headers=PIECE)
+    assert (named.status_code, "Train" in named.text) == (200, True)
+    state = await play.state()
+    assert (state["place"]["name"], host_of(state)["activity"], host_of(state)["slot"]) == (
+        "Train",
+        "reads",
+        "window",
+    )
+    play.assert_rebuilds()
+
+
+async def test_a_superseded_outcome_takes_back_what_was_seen(play: Play) -> None:
+    """What the person saw is no more: that is a conflict too, and looking again mends it."""
+    writer = play.site.program.engine.store.writer
+    said = EntityChanged(entity_id=0, mood="glad")
+    await writer.submit(lambda txn: txn.append(said, chat_id=play.chat_id, run_id=10**6))
+    seen = (await play.state())["present"][0]["changed_by"]
+    await play.record(OutcomeSuperseded(superseded_run_id=10**6))
+    typed = {"entity_id": 0, "mood": "calm"}
+    assert (await play.correct("entity", **typed, seen=seen)).status_code == 409
+    seen = (await play.state())["present"][0]["changed_by"]
+    assert (await play.correct("entity", **typed, seen=seen)).status_code == 200
+    play.assert_rebuilds()
