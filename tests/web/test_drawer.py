@@ -19,6 +19,7 @@ from tests.web.conftest import Site
 from tests.web.play import Play
 from web.graph import edge_graph, sparkline
 from web.models_state import EdgeOut, EntityOut, PointOut
+from web.templates import FOLDER
 
 PAGE = {"accept": "text/html"}
 PIECE = {"hx-request": "true", "accept": "text/html"}
@@ -298,3 +299,22 @@ async def test_an_opening_over_json(site: Site) -> None:
     assert (await site.client.post(f"{path}/opening", json={"tim": "x"})).status_code == 422
     assert (await site.client.post(f"{path}/opening", json={"time": "noon"})).status_code == 200
     assert (await site.client.get(f"{path}/state")).json()["world"]["time"] == "noon"
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("colour", ["warm", "cold", "quiet", "accent", "ink"])
+def test_numbers_are_legible_on_every_ground(colour: str, scheme: int) -> None:
+    """WCAG AA: 4.5 to 1."""
+    styles = (FOLDER / "static" / "fabula.css").read_text()
+    for ground in ("sheet", "paper", "you"):
+        one, other = (
+            _luminance(re.findall(rf"--{name}: (#[0-9a-f]{{6}})", styles)[scheme])
+            for name in (colour, ground)
+        )
+        assert (max(one, other) + 0.05) / (min(one, other) + 0.05) >= 4.5

@@ -246,7 +246,8 @@
       if (kind === "chat.renamed") onRenamed(event.payload.title);
       if (kind === "floor.given") floors.set(event.id, event.payload.speaker_id);
       if (kind.startsWith("guest.")) htmx.trigger("#cast", "refresh");
-      if (kind === "opening.proposed" && "draft" in root.dataset) htmx.trigger("#opening", "refresh");
+      const own = document.querySelector("#opening[data-reading] > details[open]"); // the reader says it themselves
+      if (kind === "opening.proposed" && "draft" in root.dataset && !own) htmx.trigger("#opening", "refresh");
       if (kind === "opening.confirmed" && "draft" in root.dataset) location.reload();
       if (PARTS[kind]) document.dispatchEvent(new CustomEvent("fabula:changed", { detail: PARTS[kind] }));
     }));
