@@ -232,6 +232,7 @@
     stream.addEventListener("open", () => {
       retryIn = 250;
       root.dataset.live = "yes";
+      document.dispatchEvent(new CustomEvent("fabula:changed", { detail: [] })); // what was missed meanwhile
       runs.clear();
       trouble.replaceChildren();
       texts.forEach((known) => { known.stale = true; });

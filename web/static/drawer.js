@@ -40,7 +40,7 @@
   const refresh = () => {
     clearTimeout(timer);
     timer = null;
-    if (!drawer.open) return;
+    if (!drawer.open || document.getElementById("chat").dataset.live !== "yes") return;
     due.forEach((name) => {
       const part = document.getElementById(`part-${name}`);
       if (part === null || busy(part)) return;
@@ -78,7 +78,11 @@
     const summary = submitted && document.getElementById(submitted)?.querySelector("summary");
     if (summary) summary.focus({ preventScroll: true });
   });
-  drawer.addEventListener("htmx:sendError", () => { said.textContent = "Fabula cannot be reached just now. What you typed is still here."; });
+  drawer.addEventListener("htmx:sendError", (event) => {
+    const { part } = event.detail.elt.dataset;
+    if (part) { due.add(part); return; } // fetched again when the server is back
+    said.textContent = "Fabula cannot be reached just now. What you typed is still here.";
+  });
 
   // htmx, too, begins its work at this event, and was there first
   document.addEventListener("DOMContentLoaded", () => { if (wide.matches && remembered() !== "closed") show(); });
