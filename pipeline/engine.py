@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pipeline.corrections import Corrections
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.offer import Offer
@@ -23,3 +24,8 @@ class Engine:
     working: bool
     metrics: Callable[[], bytes]
     trouble: Callable[[], list[str]]
+
+    @property
+    def corrections(self) -> Corrections:
+        """What a person sets right by hand."""
+        return Corrections(self.store)

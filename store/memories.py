@@ -89,6 +89,26 @@ def of_owner(
     return _witnessed(db, chat_id, owner_id, f"{older} ORDER BY memory.id DESC LIMIT {int(limit)}")
 
 
+def shown_of_owner(
+    db: apsw.Connection, chat_id: int, owner_id: int, *, before: int | None = None, limit: int = 20
+) -> list[Memory]:
+    """An owner's memories for the person's own view, newest first, also those it did not perceive; never for
+    an entity's prompt."""
+    found = rows(
+        db,
+        f"SELECT {COLUMNS} FROM memory WHERE chat_id = ?1 AND owner_id = ?2 AND (?3 IS NULL OR id < ?3)"
+        " ORDER BY id DESC LIMIT ?4",
+        (chat_id, owner_id, before, limit),
+    )
+    return [memory_of(one) for one in found]
+
+
+def owners(db: apsw.Connection, chat_id: int) -> list[int]:
+    """Whoever remembers anything of a chat, former guests too."""
+    found = rows(db, "SELECT DISTINCT owner_id FROM memory WHERE chat_id = ? ORDER BY owner_id", (chat_id,))
+    return [owner_id for (owner_id,) in found]
+
+
 def _witnessed(db: apsw.Connection, chat_id: int, owner_id: int, which: str) -> list[Memory]:
     found = db.execute(
         f"SELECT {COLUMNS} FROM memory WHERE {WITNESSED} AND {which}", {"chat": chat_id, "owner": owner_id}

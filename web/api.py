@@ -1,24 +1,18 @@
 """The JSON interface: one table of operations, from which both the routes and the document are made."""
 
-import json
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
-from pydantic import BaseModel, TypeAdapter
-from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from pipeline.engine import Engine
 from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
+from web import api_state
 from web.endpoints import chosen
 from web.events import chat_events
 from web.models import (
-    MAX_ID_DIGITS,
     BotOut,
     ChatIn,
     ChatOut,
@@ -33,65 +27,9 @@ from web.models import (
     TurnOut,
 )
 from web.narrating import told_endpoints
+from web.operation import MAX_PAGE, Operation, answer, body, engine_of, number, routes_of
 
-M = TypeVar("M", bound=BaseModel)
-Handler = Callable[[Request], Awaitable[Response]]
-MAX_PAGE = 200
 STATES = ("waiting", "ready", "running", "backoff", "done", "dead", "cancelled")
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One method of one address. `gives` None is a stream or plain text."""
-
-    method: str
-    path: str
-    summary: str
-    handler: Handler
-    status: int = 200
-    takes: type[BaseModel] | None = None
-    gives: Any = None
-    queries: tuple[str, ...] = ()
-    headers: tuple[str, ...] = ()
-
-
-class IdConvertor(IntegerConvertor):
-    """An id in an address: no more digits than SQLite can hold."""
-
-    regex = f"[0-9]{{1,{MAX_ID_DIGITS}}}"
-
-
-register_url_convertor("id", IdConvertor())
-
-
-def engine_of(request: Request) -> Engine:
-    engine: Engine = request.app.state.engine
-    return engine
-
-
-async def body(request: Request, model: type[M]) -> M:
-    """The request's JSON as a model.
-
-    Raises:
-        Invalid: it is no JSON object; pydantic's error for a wrong field is told by `web.errors`.
-    """
-    try:
-        read = json.loads(await request.body())
-    except ValueError as error:
-        raise Invalid(
-            "The request is not valid JSON.", hint="Send a JSON object.", detail=str(error)
-        ) from error
-    except RecursionError as error:
-        raise Invalid("The request is nested too deeply.", hint="Send a flat JSON object.") from error
-    if not isinstance(read, dict):
-        raise Invalid("The request must be a JSON object.", hint=f"It was a {type(read).__name__}.")
-    return model.model_validate(read)
-
-
-def answer(value: object, kind: Any = None, status: int = 200) -> JSONResponse:  # noqa: ANN401 - a type form
-    adapter: TypeAdapter[Any] = TypeAdapter(kind or type(value))
-    checked = adapter.validate_python(value, from_attributes=True)
-    return JSONResponse(adapter.dump_python(checked, mode="json"), status_code=status)
 
 
 async def list_bots(request: Request) -> Response:
@@ -121,7 +59,13 @@ async def list_chats(request: Request) -> Response:
 async def create_chat(request: Request) -> Response:
     wanted = await body(request, ChatIn)
     chat_id = await engine_of(request).play.start_chat(
-        wanted.host_id, title=wanted.title, you_name=wanted.you_name, you_persona=wanted.you_persona
+        wanted.host_id,
+        title=wanted.title,
+        you_name=wanted.you_name,
+        you_persona=wanted.you_persona,
+        opening=wanted.opening,
+        guest_id=wanted.guest_id,
+        met=wanted.met,
     )
     return answer(IdOut(id=chat_id), status=201)
 
@@ -143,16 +87,6 @@ async def list_turns(request: Request) -> Response:
     db = engine_of(request).store.hot
     views.chat(db, chat_id)
     return answer(views.turns_before(db, chat_id, before, min(limit, MAX_PAGE)), list[TurnOut])
-
-
-def number(request: Request, name: str) -> int | None:
-    """A query parameter that must be a positive whole number."""
-    given = request.query_params.get(name)
-    if given is None:
-        return None
-    if not given.isdecimal() or len(given) > MAX_ID_DIGITS or int(given) == 0:
-        raise Invalid(f"{name}: {given[:40]!r} is no positive whole number.", hint=f"Correct {name}.")
-    return int(given)
 
 
 async def stop(request: Request) -> Response:
@@ -249,6 +183,7 @@ OPERATIONS: Sequence[Operation] = (
         queries=("after",),
         headers=("Last-Event-ID",),
     ),
+    *api_state.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
     Operation(
         "GET",
@@ -288,7 +223,4 @@ OPERATIONS: Sequence[Operation] = (
 
 
 def routes() -> list[Route]:
-    """Ids are whole numbers; anything else is an address that does not exist."""
-    return [
-        Route(one.path.replace("_id}", "_id:id}"), one.handler, methods=[one.method]) for one in OPERATIONS
-    ]
+    return routes_of(OPERATIONS)

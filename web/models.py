@@ -11,11 +11,11 @@ MAX_ID_DIGITS = 18
 MAX_ID = 10**MAX_ID_DIGITS - 1
 
 
-class _Out(BaseModel):
+class Out(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-class BotOut(_Out):
+class BotOut(Out):
     id: int
     name: str
     aliases: tuple[str, ...]
@@ -32,12 +32,17 @@ class ChatIn(BaseModel):
     title: str = Field(default="", max_length=200)
     you_name: Name = "You"
     you_persona: Text = ""
+    opening: Text = Field(default="", description="Where, when and how it begins; to be confirmed")
+    guest_id: int | None = Field(default=None, ge=1, le=MAX_ID, description="A second bot, from the start")
+    met: Text = Field(default="", description="Whether host and guest know each other, in your words")
 
 
-class ChatOut(_Out):
+class ChatOut(Out):
     id: int
     title: str
     host_id: int
+    guest_id: int | None
+    begun: bool = Field(description="False while its opening is not agreed on")
     you_name: str
     you_persona: str
     turns: int
@@ -50,7 +55,7 @@ class TurnIn(BaseModel):
     text: str
 
 
-class TurnOut(_Out):
+class TurnOut(Out):
     id: int
     chat_id: int
     anchor_id: int = Field(description="The turn that began this exchange; order is by it, then by id")
@@ -64,7 +69,7 @@ class TurnOut(_Out):
     recorded_at: int
 
 
-class SentOut(_Out):
+class SentOut(Out):
     event_id: int
     behind: int = Field(description="Replies that come before the one to this turn")
     repeated: bool = Field(description="The Idempotency-Key was known: this is the first answer again")
@@ -89,7 +94,7 @@ class ErrorOut(BaseModel):
     error: ErrorText
 
 
-class RunOut(_Out):
+class RunOut(Out):
     id: int
     stage: str
     event_id: int
@@ -130,7 +135,7 @@ class EndpointIn(BaseModel):
     api_key: SecretStr | None = Field(default=None, description="Kept in secrets.toml and never shown")
 
 
-class NarratorOut(_Out):
+class NarratorOut(Out):
     """What narrates, or is about to."""
 
     name: str
@@ -142,7 +147,7 @@ class NarratorOut(_Out):
     )
 
 
-class FoundOut(_Out):
+class FoundOut(Out):
     """A model server of this machine."""
 
     name: str
@@ -152,7 +157,7 @@ class FoundOut(_Out):
     needs_key: bool = Field(description="It has not told its models, because it wants a key first")
 
 
-class EndpointsOut(_Out):
+class EndpointsOut(Out):
     narrator: NarratorOut | None
     notice: str = Field(description="What a person should know about the narrator; empty when all is well")
     found: tuple[FoundOut, ...]

@@ -8,8 +8,9 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from web.api import OPERATIONS, STATES, Operation
+from web.api import OPERATIONS, STATES
 from web.models import ErrorOut
+from web.operation import Operation
 
 REFERENCE = "#/components/schemas/{model}"
 
@@ -47,7 +48,7 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
     named: dict[str, Any] = {
         "after": {"type": "integer", "minimum": 0},
         "state": {"type": "string", "enum": STATES},
-        **dict.fromkeys(("before", "limit", "chat"), whole),
+        **dict.fromkeys(("before", "limit", "chat", "owner"), whole),
     }
     text = {"type": "string"}
     return [

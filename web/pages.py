@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import apsw
 import trio
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -11,11 +12,14 @@ from starlette.routing import Route
 from store import log, queries, views
 from store.errors import FabulaError, NotFound
 from store.events import BotAuthored, BotEdited
-from store.views import Bot, Chat, Turn
-from web.api import engine_of, number
+from store.views import Chat, Turn
 from web.errors import invalid, told
 from web.models import MAX_ID_DIGITS
+from web.opening import shown_opening
+from web.operation import engine_of, number
+from web.state import names_of
 from web.templates import page
+from web.typed import Typed
 
 FIRST_PAGE = 60
 OLDER_PAGE = 100
@@ -81,14 +85,22 @@ async def archive_bot(request: Request) -> Response:
 
 async def start_chat(request: Request) -> Response:
     form = await _typed(request)
-    host = form.get("host_id", "")
+    guest = form.get("guest_id", "")
     chat_id = await engine_of(request).play.start_chat(
-        int(host) if host.isdecimal() and len(host) <= MAX_ID_DIGITS else 0,
+        _id(form.get("host_id", "")),
         title=form.get("title", ""),
         you_name=form.get("you_name", "").strip() or "You",
         you_persona=form.get("you_persona", ""),
+        opening=form.get("opening", ""),
+        guest_id=_id(guest) if guest else None,
+        met=form.get("met", ""),
     )
     return RedirectResponse(f"/chats/{chat_id}", status_code=303)
+
+
+def _id(given: str) -> int:
+    """What was chosen in a list; 0, which nobody has, when it is no id."""
+    return int(given) if given.isdecimal() and len(given) <= MAX_ID_DIGITS else 0
 
 
 async def rename_chat(request: Request) -> Response:
@@ -115,17 +127,23 @@ async def chat(request: Request) -> Response:
     shown = views.chat(db, request.path_params["chat_id"])
     position = log.position(db)
     turns = views.turns_before(db, shown.id, None, FIRST_PAGE)
-    host = views.bot(db, shown.host_id)
-    values = {"chat": shown, "host": host, "turns": turns, "position": position, "names": _names(shown, host)}
-    return await _told_page(request, "chat.html", values | {"older": _older(turns)})
+    values = {"turns": turns, "position": position, "names": _names(db, shown, turns), "older": _older(turns)}
+    draft = {} if shown.begun else shown_opening(db, shown, Typed())
+    return await _told_page(request, "chat.html", values | draft | _cast(db, shown))
+
+
+async def cast(request: Request) -> Response:
+    """Who the chat is with, for a page on which a guest has just come or gone."""
+    db = engine_of(request).store.hot
+    return page(request, "cast.html", _cast(db, views.chat(db, request.path_params["chat_id"])))
 
 
 async def older_turns(request: Request) -> Response:
     db = engine_of(request).store.hot
     shown = views.chat(db, request.path_params["chat_id"])
     turns = views.turns_before(db, shown.id, number(request, "before"), OLDER_PAGE)
-    host = views.bot(db, shown.host_id)
-    values = {"chat": shown, "turns": turns, "older": _older(turns, OLDER_PAGE), "names": _names(shown, host)}
+    names = _names(db, shown, turns)
+    values = {"chat": shown, "turns": turns, "older": _older(turns, OLDER_PAGE), "names": names}
     return await _told_page(request, "turns.html", values)
 
 
@@ -135,8 +153,7 @@ async def one_turn(request: Request) -> Response:
     turn = views.turn(db, request.path_params["turn_id"])
     if turn.chat_id != shown.id:
         raise NotFound(f"There is no turn {turn.id} in this chat.")
-    names = _names(shown, views.bot(db, shown.host_id))
-    values = {"chat": shown, "turns": [turn], "older": None, "names": names}
+    values = {"chat": shown, "turns": [turn], "older": None, "names": _names(db, shown, [turn])}
     return await _told_page(request, "turns.html", values)
 
 
@@ -152,8 +169,17 @@ def _older(turns: list[Turn], size: int = FIRST_PAGE) -> int | None:
     return turns[0].id if len(turns) == size else None
 
 
-def _names(shown: Chat, host: Bot) -> dict[int | None, str]:
-    return {None: shown.you_name, host.id: host.name}
+def _names(db: apsw.Connection, shown: Chat, turns: list[Turn]) -> dict[int | None, str]:
+    """Speaker → name, of former guests too; None is you."""
+    named = names_of(db, shown, [turn.speaker_id for turn in turns if turn.speaker_id is not None])
+    names: dict[int | None, str] = {None: shown.you_name}
+    names.update(named.items())
+    return names
+
+
+def _cast(db: apsw.Connection, shown: Chat) -> dict[str, Any]:
+    names = names_of(db, shown)
+    return {"chat": shown, "bots": [(bot_id, names[bot_id]) for bot_id in shown.members]}
 
 
 def routes() -> list[Route]:
@@ -167,6 +193,7 @@ def routes() -> list[Route]:
         Route("/bots/{bot_id:id}/archive", archive_bot, methods=["POST"]),
         Route("/chats", start_chat, methods=["POST"]),
         Route("/chats/{chat_id:id}", chat),
+        Route("/chats/{chat_id:id}/cast", cast),
         Route("/chats/{chat_id:id}/rename", rename_chat, methods=["POST"]),
         Route("/chats/{chat_id:id}/archive", archive_chat, methods=["POST"]),
         Route("/chats/{chat_id:id}/turns", older_turns),

@@ -4,18 +4,14 @@ import json
 import socket
 from typing import Any
 
-import httpx
 import pytest
 import trio
 import trio.testing
-from openapi_schema_validator import OAS31Validator, validate
-from openapi_spec_validator import validate as validate_document
 
 from pipeline.inference.minilm import EmbedderUnusable
 from store.errors import Refused
 from tests.fakes.behaviour import stalls
 from tests.web.conftest import Site
-from web.api import OPERATIONS
 from web.server import listening_socket
 
 
@@ -31,47 +27,6 @@ async def test_a_chat_plays(site: Site) -> None:
         "complete",
         yours["id"],
     )
-
-
-async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> None:
-    document = (await site.client.get("/openapi.json")).json()
-    validate_document(document)
-    chat_id = await site.chat()
-    await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "Hello"})
-    await site.turns(chat_id, 2)
-    run_id = (await site.client.get("/api/runs")).json()[0]["id"]
-    bot_id = (await site.client.get("/api/bots")).json()[0]["id"]
-    ids = {"bot_id": str(bot_id), "chat_id": str(chat_id), "run_id": str(run_id)}
-    bodies = {
-        "/api/bots": {"name": "Bea"},
-        "/api/bots/{bot_id}": {"name": "Ada"},
-        "/api/chats": {"host_id": bot_id},
-        "/api/chats/{chat_id}/turns": {"text": "Again"},
-        "/api/endpoints": {"kind": "openai", "base_url": site.fake.base_url, "model": "fake-model"},
-    }
-    for one in OPERATIONS:
-        if one.path.endswith("/events"):
-            continue
-        body = bodies.get(one.path) if one.takes is not None else None
-        answer = await site.client.request(one.method, one.path.format(**ids), json=body)
-        assert answer.status_code == one.status, f"{one.method} {one.path}: {answer.text}"
-        _assert_documented(document, one.method, one.path, answer)
-        wrong = await site.client.request(one.method, one.path.replace("{", "").replace("}", "") + "/none")
-        _assert_error(document, wrong)
-
-
-def _assert_documented(document: dict[str, object], method: str, path: str, answer: httpx.Response) -> None:
-    responses = document["paths"][path][method.lower()]["responses"]  # type: ignore[index]
-    content = responses[str(answer.status_code)]["content"]
-    if "application/json" in content:
-        schema = {**content["application/json"]["schema"], "components": document["components"]}
-        validate(answer.json(), schema, cls=OAS31Validator)
-
-
-def _assert_error(document: dict[str, object], answer: httpx.Response) -> None:
-    assert answer.status_code >= 400
-    schema = {"$ref": "#/components/schemas/ErrorOut", "components": document["components"]}
-    validate(answer.json(), schema, cls=OAS31Validator)
 
 
 async def test_a_repeated_post_returns_the_first_answer(site: Site) -> None:

@@ -48,7 +48,7 @@ async def test_our_own_form_is_taken(site: Site) -> None:
 
 async def test_every_page_carries_the_policy_and_no_inline_script(site: Site) -> None:
     chat_id = await site.chat(NASTY)
-    for path in ("/", "/bots", "/bots/new", f"/chats/{chat_id}", "/nothing"):
+    for path in ("/", "/bots", "/bots/new", f"/chats/{chat_id}", f"/chats/{chat_id}/drawer", "/nothing"):
         answer = await site.client.get(path, headers={"accept": "text/html"})
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy

@@ -16,7 +16,8 @@
   let position = Number(root.dataset.position);
   let stream = null;
   let retryIn = 250;
-  const texts = new Map();   // run id → {attempt, text, element}
+  const texts = new Map();   // run id → {attempt, text, element, speaker}
+  const floors = new Map();  // floor.given event id → who was given it
   const runs = new Map();    // run id → last told state
   let inserting = Promise.resolve();
 
@@ -52,6 +53,8 @@
     element.replaceChildren(...paragraphs);
   };
 
+  const names = () => JSON.parse(document.getElementById("cast").dataset.names);
+  const nameOf = (id) => (id === null ? root.dataset.you : names()[id] || "Someone");
   const points = (text) => [...text].length; // offsets count characters as the server does, not UTF-16 units
   const bubble = (told) => {
     let known = texts.get(told.run_id);
@@ -63,14 +66,16 @@
       const header = document.createElement("header");
       const name = document.createElement("span");
       name.className = "speaker";
-      name.textContent = String(told.speaker_id) === root.dataset.host ? root.dataset.hostName : "Someone";
+      name.dir = "auto";
+      name.textContent = nameOf(told.speaker_id);
       const prose = document.createElement("div");
       prose.className = "prose";
       header.append(name);
       article.append(header, prose);
-      known = { attempt: told.attempt, text: "", length: 0, element: article, prose };
+      known = { attempt: told.attempt, text: "", length: 0, element: article, prose, speaker: told.speaker_id };
       texts.set(told.run_id, known);
       keepBottom(() => writing.append(article));
+      busy();
     }
     if (known.attempt !== told.attempt) { known.attempt = told.attempt; known.text = ""; known.length = 0; }
     return known;
@@ -131,7 +136,7 @@
       holder.innerHTML = html;
       const fresh = holder.content.querySelector(".turn");
       keepBottom(() => { if (event.run_id) dropBubble(event.run_id); place(fresh); });
-      if (event.kind === "turn.assistant") said.textContent = `${root.dataset.hostName}: ${event.payload.text}`;
+      if (event.kind === "turn.assistant") said.textContent = `${nameOf(event.payload.speaker_id)}: ${event.payload.text}`;
     });
   };
 
@@ -203,18 +208,31 @@
     const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state));
     const waiting = [...runs.values()].filter((run) => run.state === "waiting" && run.stage === "narrate").length;
     stopButton.hidden = !active.some((run) => run.stage === "narrate");
-    const name = root.dataset.hostName;
-    tell(active.length ? `${name} is writing…${waiting ? ` ${waiting} more to answer.` : ""}` : "");
+    const speakers = active.filter((run) => run.stage === "narrate").map((run) => texts.get(run.run_id)?.speaker ?? floors.get(run.event_id));
+    const known = [...new Set(speakers.filter((id) => id !== undefined))].map(nameOf);
+    const bots = Object.values(names());
+    const who = known.join(" and ") || (bots.length === 1 ? bots[0] : "Someone");
+    tell(active.length ? `${who} ${known.length > 1 ? "are" : "is"} writing…${waiting ? ` ${waiting} more to answer.` : ""}` : "");
   };
 
   // ---- the stream
-  const KINDS = ["turn.user", "turn.assistant", "floor.given", "memory.written", "chat.renamed", "chat.archived", "chat.started"];
+  const PARTS = { // kind of event → the pieces of the drawer that show it
+    "container.created": ["scene"], "container.changed": ["scene"], "world.changed": ["scene"], "scene.opened": ["scene", "people"],
+    "scene.closed": ["scene"], "entity.changed": ["people"], "activity.changed": ["people"], "inventory.changed": ["people"],
+    "guest.added": ["people", "edges", "memories"], "guest.removed": ["people", "edges", "memories"],
+    "edge.updated": ["edges"], "edge.summarized": ["edges"], "edge.fact_removed": ["edges"], "group.updated": ["edges"],
+    "memory.written": ["memories"], "memory.edited": ["memories"], "memory.pinned": ["memories"], "memory.unpinned": ["memories"],
+    "memory.witness_changed": ["memories"], "significance.scored": ["memories"], "author_note.set": ["note"],
+    "outcome.superseded": ["scene", "people", "edges", "memories"],
+  };
+  const KINDS = [...Object.keys(PARTS), "turn.user", "turn.assistant", "floor.given", "chat.renamed", "chat.archived", "chat.started", "opening.proposed", "opening.confirmed"];
   const connect = () => {
     stream = new EventSource(`/api/chats/${chat}/events?after=${position}`);
     const on = (name, act) => stream.addEventListener(name, (message) => act(JSON.parse(message.data)));
     stream.addEventListener("open", () => {
       retryIn = 250;
       root.dataset.live = "yes";
+      document.dispatchEvent(new CustomEvent("fabula:changed", { detail: [] })); // what was missed meanwhile
       runs.clear();
       trouble.replaceChildren();
       texts.forEach((known) => { known.stale = true; });
@@ -227,6 +245,12 @@
       position = event.id;
       if (kind.startsWith("turn.")) onTurn(event);
       if (kind === "chat.renamed") onRenamed(event.payload.title);
+      if (kind === "floor.given") floors.set(event.id, event.payload.speaker_id);
+      if (kind.startsWith("guest.")) htmx.trigger("#cast", "refresh");
+      const own = document.querySelector("#opening[data-reading] > details[open]"); // the reader says it themselves
+      if (kind === "opening.proposed" && "draft" in root.dataset && !own) htmx.trigger("#opening", "refresh");
+      if (kind === "opening.confirmed" && "draft" in root.dataset) location.reload();
+      if (PARTS[kind]) document.dispatchEvent(new CustomEvent("fabula:changed", { detail: PARTS[kind] }));
     }));
     on("token", onToken);
     on("partial", onPartial);
@@ -294,7 +318,8 @@
   box.addEventListener("input", () => { grow(); keep(box.value); });
   stopButton.addEventListener("click", stop);
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && !event.isComposing && !stopButton.hidden) stop();
+    const elsewhere = event.target.closest?.("#drawer") || document.querySelector("#drawer:modal");
+    if (event.key === "Escape" && !event.isComposing && !stopButton.hidden && !elsewhere) stop();
   });
 
   // ---- older turns come in above: the reader stays where they are (Safari does not see to that by itself)

@@ -1,0 +1,286 @@
+"""Corrections: what a person sets right by hand. Each is one event without a run, in one durable transaction.
+
+What the person saw is named by `seen`, the event that had last changed it. When something that sets the same
+thing was recorded since, nothing is written and the conflict shows both values. What already stands as it was
+typed needs no event; such a correction returns None.
+"""
+
+from collections.abc import Callable, Sequence
+
+from pipeline.placing import settle
+from pipeline.seen import (
+    Aspect,
+    agreed,
+    described,
+    edge_named,
+    entity_named,
+    entity_state,
+    named,
+    open_chat,
+    own_memory,
+    since,
+)
+from store import places, relations
+from store.events import (
+    ActivityChanged,
+    AuthorNoteSet,
+    Container,
+    ContainerChanged,
+    EdgeFactRemoved,
+    EdgeSummarized,
+    EdgeUpdated,
+    EntityChanged,
+    Fact,
+    GroupUpdated,
+    InventoryChanged,
+    MemoryEdited,
+    MemoryPinned,
+    MemoryUnpinned,
+    MemoryWitnessChanged,
+    Payload,
+    WorldChanged,
+)
+from store.store import Store
+from store.txn import Txn
+from store.views import Chat
+
+PINNED = {"": "not pinned", "auto": "pinned by itself", "manual": "pinned by hand"}
+MOVED = "(payload ->> 'affinity_delta' != 0 OR payload ->> 'trust_delta' != 0)"
+Step = Callable[[Txn, Chat], "Payload | None"]
+
+
+class Corrections:
+    """What the drawer and the JSON interface submit."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def activity(self, chat_id: int, change: ActivityChanged, *, seen: int) -> int | None:
+        """What an entity is doing and, unless None, in which slot."""
+
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            now = entity_state(txn, chat, change.entity_id)
+            slot = now.slot if change.slot is None else change.slot
+            asked = Aspect(
+                f"The activity of {named(txn, chat, change.entity_id)}",
+                ("activity.changed", "scene.opened"),
+                (now.activity, now.slot),
+                (change.activity, slot),
+                since(chat, now),
+                {"entity_id": change.entity_id},
+            )
+            return change if agreed(txn, chat, asked, seen) else None
+
+        return await self._correct(chat_id, step)
+
+    async def entity(self, chat_id: int, change: EntityChanged, *, seen: int) -> int | None:
+        """Mood, goals and status; None leaves one as it is."""
+
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            now = entity_state(txn, chat, change.entity_id)
+            stands = (now.mood, now.goals, now.status)
+            typed = (change.mood, change.goals, change.status)
+            asked = Aspect(
+                f"How {named(txn, chat, change.entity_id)} is",
+                ("entity.changed",),
+                stands,
+                tuple(old if new is None else new for old, new in zip(stands, typed, strict=True)),
+                since(chat, now),
+                {"entity_id": change.entity_id},
+            )
+            return change if agreed(txn, chat, asked, seen) else None
+
+        return await self._correct(chat_id, step)
+
+    async def inventory(self, chat_id: int, entity_id: int, held: Sequence[str], *, seen: int) -> int | None:
+        """All that an entity carries; the event holds what it gained and lost."""
+
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            state = entity_state(txn, chat, entity_id)
+            now = state.inventory
+            wanted = tuple({thing.casefold(): thing for thing in held}.values())
+            asked = Aspect(
+                f"What {named(txn, chat, entity_id)} carries",
+                ("inventory.changed",),
+                tuple(sorted(now)),
+                tuple(sorted(wanted)),
+                since(chat, state),
+                {"entity_id": entity_id},
+            )
+            gained = tuple(thing for thing in wanted if thing not in now)
+            lost = tuple(thing for thing in now if thing not in wanted)
+            change = InventoryChanged(entity_id=entity_id, gained=gained, lost=lost)
+            return change if agreed(txn, chat, asked, seen) else None
+
+        return await self._correct(chat_id, step)
+
+    async def world(self, chat_id: int, change: WorldChanged, *, seen: int) -> int | None:
+        """Time and weather; None leaves one as it is."""
+
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            now = places.world(txn.connection, chat.id)
+            time = now.time if change.time is None else change.time
+            weather = now.weather if change.weather is None else change.weather
+            stands = (now.time, now.weather)
+            asked = Aspect("Time and weather", ("world.changed",), stands, (time, weather), now.changed_by)
+            return change if agreed(txn, chat, asked, seen) else None
+
+        return await self._correct(chat_id, step)
+
+    async def place(self, chat_id: int, container: Container, *, seen: int) -> int | None:
+        """The place of the running scene. Where there is none yet, a scene opens in it: three events that
+        cannot be told as one."""
+
+        def step(txn: Txn) -> int | None:
+            chat = open_chat(txn, chat_id)
+            scene = places.scene(txn.connection, chat.scene_id) if chat.scene_id is not None else None
+            if scene is None or scene.container_id is None:
+                return settle(txn, chat, container)
+            now = places.place(txn.connection, scene.container_id)
+            of = {"container_id": now.id}
+            stands, typed = described(now.container), described(container)
+            asked = Aspect("The place", ("container.changed",), stands, typed, now.changed_by, of)
+            if not agreed(txn, chat, asked, seen):
+                return None
+            return txn.append(ContainerChanged(container_id=now.id, container=container), chat_id=chat.id).id
+
+        return await self._store.writer.submit(step, durable=True)
+
+    async def edge(
+        self, chat_id: int, observer_id: int, target_id: int, *, affinity: int, trust: int, seen: int
+    ) -> int | None:
+        """Affinity and trust as they should stand, -100 to 100; the event holds the difference."""
+
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            what = edge_named(txn, chat, observer_id, target_id)
+            now = relations.edge(txn.connection, chat.id, observer_id, target_id)
+            asked = Aspect(
+                f"Affinity and trust of {what}",
+                ("edge.updated",),
+                (str(now.affinity), str(now.trust)),
+                (str(affinity), str(trust)),
+                now.changed_by,
+                {"observer_id": observer_id, "target_id": target_id},
+                MOVED,
+            )
+            if not agreed(txn, chat, asked, seen):
+                return None
+            moved = {"affinity_delta": affinity - now.affinity, "trust_delta": trust - now.trust}
+            return EdgeUpdated(observer_id=observer_id, target_id=target_id, **moved)
+
+        return await self._correct(chat_id, step)
+
+    async def edge_summary(self, chat_id: int, told: EdgeSummarized, *, seen: int) -> int | None:
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            what = edge_named(txn, chat, told.observer_id, told.target_id)
+            now = relations.edge(txn.connection, chat.id, told.observer_id, told.target_id)
+            of = {"observer_id": told.observer_id, "target_id": told.target_id}
+            asked = Aspect(
+                f"The summary of {what}",
+                ("edge.summarized",),
+                (now.summary,),
+                (told.summary,),
+                now.changed_by,
+                of,
+            )
+            return told if agreed(txn, chat, asked, seen) else None
+
+        return await self._correct(chat_id, step)
+
+    async def add_fact(self, chat_id: int, observer_id: int, target_id: int, fact: Fact) -> int | None:
+        """Something the observer holds to be true of the target, and how it learnt it."""
+
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            edge_named(txn, chat, observer_id, target_id)
+            if fact.from_id is not None:
+                entity_named(txn, chat, "from_id", fact.from_id)
+            return EdgeUpdated(observer_id=observer_id, target_id=target_id, facts=(fact,))
+
+        return await self._correct(chat_id, step)
+
+    async def remove_fact(self, chat_id: int, fact_id: int) -> int | None:
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            relations.fact(txn.connection, chat.id, fact_id)
+            return EdgeFactRemoved(fact_id=fact_id)
+
+        return await self._correct(chat_id, step)
+
+    async def group(self, chat_id: int, summary: str, *, seen: int) -> int | None:
+        """How those present are together; another company is another group."""
+
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            now = relations.group(txn.connection, chat.id, chat.cast)
+            stands, changed_by = (now.summary, now.changed_by) if now else ("", 0)
+            asked = Aspect("The summary of the group", ("group.updated",), (stands,), (summary,), changed_by)
+            told = GroupUpdated(members=chat.cast, summary=summary)
+            return told if agreed(txn, chat, asked, seen) else None
+
+        return await self._correct(chat_id, step)
+
+    async def note(self, chat_id: int, note: AuthorNoteSet, *, seen: int) -> int | None:
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            stands, typed = (chat.note, str(chat.note_depth)), (note.text, str(note.depth))
+            asked = Aspect("The author's note", ("author_note.set",), stands, typed, chat.changed_by)
+            return note if agreed(txn, chat, asked, seen) else None
+
+        return await self._correct(chat_id, step)
+
+    async def memory(self, chat_id: int, edited: MemoryEdited, *, seen: int) -> int | None:
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            now = own_memory(txn, chat, edited.memory_id)
+            of = {"memory_id": now.id}
+            asked = Aspect(
+                f"Memory {now.id}", ("memory.edited",), (now.text,), (edited.text,), now.changed_by, of
+            )
+            return edited if agreed(txn, chat, asked, seen) else None
+
+        return await self._correct(chat_id, step)
+
+    async def pin(self, chat_id: int, memory_id: int, *, pinned: bool, seen: int) -> int | None:
+        """Pin by hand, over an automatic pin too; or unpin, whoever pinned it."""
+
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            now = own_memory(txn, chat, memory_id)
+            asked = Aspect(
+                f"The pin of memory {now.id}",
+                ("memory.pinned", "memory.unpinned"),
+                (PINNED[now.pinned],),
+                (PINNED["manual" if pinned else ""],),
+                now.changed_by,
+                {"memory_id": now.id},
+            )
+            if not agreed(txn, chat, asked, seen):
+                return None
+            change = MemoryPinned if pinned else MemoryUnpinned
+            return change(memory_id=now.id, by="manual")
+
+        return await self._correct(chat_id, step)
+
+    async def witnesses(self, chat_id: int, change: MemoryWitnessChanged, *, seen: int) -> int | None:
+        """Who perceived it. An owner that did not is no longer reminded of it."""
+
+        def step(txn: Txn, chat: Chat) -> Payload | None:
+            now = own_memory(txn, chat, change.memory_id)
+            for witness in change.witnesses:
+                if witness not in now.witnesses:
+                    entity_named(txn, chat, "witnesses", witness, also=now.owner_id)
+            asked = Aspect(
+                f"The witnesses of memory {now.id}",
+                ("memory.witness_changed",),
+                tuple(named(txn, chat, one) for one in sorted(set(now.witnesses))),
+                tuple(named(txn, chat, one) for one in sorted(set(change.witnesses))),
+                now.changed_by,
+                {"memory_id": now.id},
+            )
+            same = set(now.witnesses) == set(change.witnesses)
+            return change if not same and agreed(txn, chat, asked, seen) else None
+
+        return await self._correct(chat_id, step)
+
+    async def _correct(self, chat_id: int, step: Step) -> int | None:
+        def whole(txn: Txn) -> int | None:
+            chat = open_chat(txn, chat_id)
+            payload = step(txn, chat)
+            return txn.append(payload, chat_id=chat.id).id if payload is not None else None
+
+        return await self._store.writer.submit(whole, durable=True)

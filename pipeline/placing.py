@@ -1,0 +1,30 @@
+"""Placing a chat that began nowhere: its place is named by hand, and the story goes on there."""
+
+from store import relations
+from store.errors import Refused
+from store.events import ActivityChanged, Container, ContainerCreated, SceneClosed, SceneOpened
+from store.txn import Txn
+from store.views import Chat
+
+
+def settle(txn: Txn, chat: Chat, container: Container) -> int:
+    """Open a scene in a new container; everybody goes on with what they were doing.
+
+    Raises:
+        Refused: the opening is not agreed on yet; the place is part of it.
+    """
+    if not chat.begun:
+        raise Refused("This chat has not begun.", hint="Agree to its opening first; the place is part of it.")
+    doing = relations.states(txn.connection, chat.id).values()
+    created = txn.append(ContainerCreated(container=container), chat_id=chat.id)
+    if chat.scene_id is not None:
+        closed = SceneClosed(scene_id=chat.scene_id, reason="the place was named by hand")
+        txn.append(closed, chat_id=chat.id, cause_id=created.id)
+    present = () if set(chat.cast) >= set(chat.members) else chat.cast
+    opened = SceneOpened(container_id=created.id, present=present)
+    txn.append(opened, chat_id=chat.id, cause_id=created.id)
+    for one in doing:
+        if one.activity:
+            again = ActivityChanged(entity_id=one.entity_id, activity=one.activity, slot=one.slot)
+            txn.append(again, chat_id=chat.id, cause_id=created.id)
+    return created.id

@@ -1,0 +1,93 @@
+"""The OpenAPI document, compared with what the server answers at every address."""
+
+import httpx
+from openapi_schema_validator import OAS31Validator, validate
+from openapi_spec_validator import validate as validate_document
+
+from store.events import MemoryWritten
+from store.events.relationships import MAX_FACTS
+from tests.web.conftest import Site
+from tests.web.play import Play
+from web.api import OPERATIONS
+
+
+async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> None:
+    document = (await site.client.get("/openapi.json")).json()
+    validate_document(document)
+    chat_id = await site.chat()
+    await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "Hello"})
+    await site.turns(chat_id, 2)
+    run_id = (await site.client.get("/api/runs")).json()[0]["id"]
+    bot_id = (await site.client.get("/api/bots")).json()[0]["id"]
+    ids = {"bot_id": str(bot_id), "chat_id": str(chat_id), "run_id": str(run_id)}
+    bodies = {
+        "/api/bots": {"name": "Bea"},
+        "/api/bots/{bot_id}": {"name": "Ada"},
+        "/api/chats": {"host_id": bot_id},
+        "/api/chats/{chat_id}/turns": {"text": "Again"},
+        "/api/endpoints": {"kind": "openai", "base_url": site.fake.base_url, "model": "fake-model"},
+        **await _bodies_of_corrections(site, chat_id, bot_id),
+    }
+    drafted = await site.client.post("/api/chats", json={"host_id": bot_id, "opening": "At sea."})
+    for one in OPERATIONS:
+        if one.path.endswith("/events"):
+            continue
+        body = bodies.get(one.path) if one.takes is not None else None
+        chat = {"chat_id": str(drafted.json()["id"])} if one.path.endswith("/opening") else {}
+        query = f"?owner={bot_id}" if "owner" in one.queries else ""
+        answer = await site.client.request(one.method, one.path.format(**(ids | chat)) + query, json=body)
+        assert answer.status_code == one.status, f"{one.method} {one.path}: {answer.text}"
+        _assert_documented(document, one.method, one.path, answer)
+        wrong = await site.client.request(one.method, one.path.replace("{", "").replace("}", "") + "/none")
+        _assert_error(document, wrong)
+
+
+async def _bodies_of_corrections(site: Site, chat_id: int, bot_id: int) -> dict[str, dict[str, object]]:
+    """What can be sent to every address of a chat's state; most of it stands so already."""
+    play = Play(site, chat_id, bot_id)
+    memory = {
+        "memory_id": await play.record(
+            MemoryWritten(owner_id=bot_id, speaker_name="A", text="B", witnesses=())
+        )
+    }
+    guest = await site.client.post("/api/bots", json={"name": "Cleo"})
+    pair = {"observer_id": 0, "target_id": bot_id}
+    fact = await play.correct("fact", **pair, text="C")
+    me, seen = {"entity_id": 0}, {"seen": 0}
+    corrections: dict[str, dict[str, object]] = {
+        "activity": {**me, **seen, "activity": ""},
+        "entity": {**me, **seen},
+        "inventory": {**me, **seen, "inventory": []},
+        "place": {"name": "Hall"},
+        "world": dict(seen),
+        "edge": {**pair, **seen, "affinity": 0, "trust": 0},
+        "edge-summary": {**pair, **seen, "summary": ""},
+        "fact": {**pair, "text": "D"},
+        "fact-removed": {"fact_id": fact.json()["event_id"] * MAX_FACTS},
+        "group": {**seen, "summary": ""},
+        "note": {**seen, "text": ""},
+        "memory": {**memory, **seen, "text": "B"},
+        "pin": {**memory, **seen, "pinned": False},
+        "witnesses": {**memory, **seen, "witnesses": []},
+    }
+    bodies = {f"/api/chats/{{chat_id}}/corrections/{name}": said for name, said in corrections.items()}
+    opening = {"time": "noon"}
+    return {
+        **bodies,
+        "/api/chats/{chat_id}/guest": {"guest_id": guest.json()["id"]},
+        "/api/chats/{chat_id}/opening": opening,
+    }
+
+
+def _assert_documented(document: dict[str, object], method: str, path: str, answer: httpx.Response) -> None:
+    responses = document["paths"][path][method.lower()]["responses"]  # type: ignore[index]
+    content = responses[str(answer.status_code)]["content"]
+    if "application/json" in content:
+        schema = {**content["application/json"]["schema"], "components": document["components"]}
+        validate(answer.json(), schema, cls=OAS31Validator)
+
+
+def _assert_error(document: dict[str, object], answer: httpx.Response) -> None:
+    assert answer.status_code >= 400
+    schema = {"$ref": "#/components/schemas/ErrorOut", "components": document["components"]}
+    validate(answer.json(), schema, cls=OAS31Validator)
