@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from pipeline.answers import Few, Line, Lines, OneWord, said
+from pipeline.answers import Line, Lines, OneWord, few, said
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
@@ -30,7 +30,7 @@ from store.places import Place
 from store.relations import EntityState
 
 ROOM = 450
-MAX_SLOTS = 20
+MAX_SLOTS, MAX_CHANGES = 20, 6
 TASK = (
     "You keep track of a story. List what the last line changes for those present: what each is doing"
     " (activity), where in the place (slot), mood, goals, status of body, things gained or lost. Only real"
@@ -48,7 +48,9 @@ class Difference(BaseModel):
 class Differences(BaseModel):
     """What the turn changed. The default is nothing."""
 
-    changes: Annotated[list[Difference], Few] = Field(default=[], description="empty if nothing changed")
+    changes: Annotated[list[Difference], few(MAX_CHANGES)] = Field(
+        default=[], max_length=MAX_CHANGES, description="empty if nothing changed"
+    )
     place: Annotated[Literal["same", "moving", "still"], OneWord] = Field(
         default="same", description="whether the place itself, a car or a ship, has begun to move or stopped"
     )

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from pipeline.answers import Few, Line, OneWord, Whole, said
+from pipeline.answers import Line, OneWord, Whole, few, said
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
@@ -23,7 +23,7 @@ from store.events import YOU, EdgeUpdated, Event, Fact, TurnAssistant, TurnUser
 
 MAX_CHANGE = 10
 """How far one turn can move affinity or trust, either way."""
-MAX_LEARNT = 4
+MAX_TARGETS, MAX_LEARNT = 2, 2
 ROOM = 450
 KNOWN_SHOWN, KNOWN_COMPARED = 6, 200
 TASK = (
@@ -52,8 +52,12 @@ class Learnt(BaseModel):
 class Outlook(BaseModel):
     """What changed in the observer's eyes. The default is nothing."""
 
-    changes: Annotated[list[Change], Few] = Field(default=[], description="empty if nothing changed")
-    learnt: Annotated[list[Learnt], Few] = Field(default=[], description="empty if nothing was learnt")
+    changes: Annotated[list[Change], few(MAX_TARGETS)] = Field(
+        default=[], max_length=MAX_TARGETS, description="empty if nothing changed"
+    )
+    learnt: Annotated[list[Learnt], few(MAX_LEARNT)] = Field(
+        default=[], max_length=MAX_LEARNT, description="empty if nothing was learnt"
+    )
 
 
 @stage("edges", on=(TurnUser, TurnAssistant), timeout_s=None, awaits=("addressee",))

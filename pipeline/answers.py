@@ -10,7 +10,6 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 MAX_LINE_CHARS = 200
-MAX_RECORDS = 8
 UNSAID = frozenset({"", "-", "none", "null", "n/a", "unchanged", "same", "unknown", "no change", "nothing"})
 """What models write into a field they have nothing for."""
 
@@ -70,12 +69,18 @@ def _word(value: object) -> object:
     return value.strip().casefold() if isinstance(value, str) else value
 
 
-def _records(value: object) -> object:
-    if value is None:
-        return []
-    if isinstance(value, dict):
-        value = [value]
-    return [one for one in value if isinstance(one, dict)][:MAX_RECORDS] if isinstance(value, list) else value
+def few(limit: int) -> BeforeValidator:
+    """Before a list of records: what is no record is left out, and what exceeds the limit. The limit belongs
+    into the schema too (`max_length`), or a tiny model goes on until its ten seconds are over."""
+
+    def records(value: object) -> object:
+        if value is None:
+            return []
+        if isinstance(value, dict):
+            value = [value]
+        return [one for one in value if isinstance(one, dict)][:limit] if isinstance(value, list) else value
+
+    return BeforeValidator(records)
 
 
 def _lines(value: object) -> object:
@@ -95,5 +100,3 @@ Share = Annotated[float, BeforeValidator(_share)]
 YesNo = Annotated[bool, BeforeValidator(_yes_no)]
 OneWord = BeforeValidator(_word)
 """Before a Literal of lower-case words."""
-Few = BeforeValidator(_records)
-"""Before a list of records: what is no record is left out, and what exceeds `MAX_RECORDS`."""
