@@ -14,9 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from actors.addressee import addressee
-from actors.narrate import narrate
-from actors.remember import remember
+from actors import ALL
 from pipeline.context import checkpoint
 from pipeline.endpoints import Opened
 from pipeline.inference.endpoints import Profile
@@ -127,7 +125,7 @@ def _die_writing(path: Path, text: str) -> None:
         (claim,) = ledger.claim(txn.connection, 1, Lane.NARRATION.value, 1, now=txn.now)
         checkpoint(claim, bot.id, text)(txn)
 
-    with open_store(path, Pipeline.of((addressee, narrate, remember)).routes) as store:
+    with open_store(path, Pipeline.of(ALL).routes) as store:
         store.writer.call(step)
 
 
