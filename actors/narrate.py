@@ -14,11 +14,13 @@ from pipeline.inference.types import Capabilities, Endpoint, Request, Usage
 from pipeline.prompt.compose import Measure, compose
 from pipeline.prompt.naming import Bare
 from pipeline.prompt.ooc import strip_ooc
+from pipeline.prompt.remembering import Remembering
 from pipeline.retry import Retry
 from pipeline.stage import NARRATE, Emits, Lane, stage
 from store import views
 from store.errors import ErrorClass
 from store.events import Ending, Event, FloorGiven, TokenUsage, TurnAssistant
+from store.recall import Ranking
 
 NARRATOR_SLOT = 0
 """The llama.cpp server slot narration is pinned to, so that other requests do not evict its prefix."""
@@ -76,13 +78,22 @@ async def _follow(
     budgets = ctx.endpoints.budgets.within(capabilities.context_tokens)
     layout = ctx.endpoints.layout_for(capabilities)
     measure = Measure(ctx.counter.for_model(endpoint.model), budgets, layout)
-    composed = compose(ctx.db, turn_id, writing.speaker_id, measure)
+    remembering = Remembering(
+        ctx.db,
+        ctx.store.vectors,
+        views.turn(ctx.db, turn_id),
+        writing.speaker_id,
+        ctx.endpoints.embedder.model if ctx.endpoints.embedder is not None else "",
+        Ranking(text_weight=ctx.endpoints.text_weight),
+    )
+    composed = compose(ctx.db, turn_id, writing.speaker_id, measure, remembering)
     prompt = composed.prompt
     sampler = ctx.endpoints.sampler.model_copy(update={"max_tokens": budgets.response})
     request = Request(messages=prompt.messages, sampler=sampler, slot=NARRATOR_SLOT)
     ctx.request = request
     ctx.figures["configuration"] = composed.configuration.value
     ctx.figures["breakdown"] = prompt.breakdown.model_dump(mode="json")
+    ctx.figures["recalled"] = remembering.figures()
     if composed.leaks:
         ctx.figures["leaks"] = [str(leak) for leak in composed.leaks]
     stream = _Stream(ctx, writing, Bare(views.bot(ctx.db, writing.speaker_id).name))

@@ -8,11 +8,13 @@ import apsw
 from pipeline.prompt.assembly import Layout
 from pipeline.prompt.budget import Budgets
 from pipeline.prompt.compose import Composed, Measure, compose
+from pipeline.prompt.remembering import Remembering
 from pipeline.tokens import TokenCounter
 from store import knowing, queries, views
 from store.errors import Refused
 from store.events import YOU
 from store.knowing import Knowledge
+from store.vectors import Vectors
 from store.views import Chat
 
 LOOK_BACK = 20
@@ -39,7 +41,8 @@ def prompt_of(
     if answered is None:
         raise Refused(f"Nothing has been said in chat {chat_id} yet.", hint="Send a turn first.")
     measure = Measure(TokenCounter().for_model(model), budgets, layout)
-    return compose(db, answered.id, speaker_id, measure)
+    remembering = Remembering(db, Vectors(), answered, speaker_id)
+    return compose(db, answered.id, speaker_id, measure, remembering)
 
 
 def last_model(db: apsw.Connection, chat_id: int) -> str:
