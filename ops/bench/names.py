@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from ops.bench import pages, prefix, runs, streams
+from ops.bench import pages, prefix, retrieval, runs, streams
 from ops.bench.report import Report
 from store.errors import Invalid
 
@@ -15,6 +15,7 @@ BENCHES: Mapping[str, Callable[[], Report]] = {
     "open": pages.open_chat,
     "start": pages.start,
     "prefix": prefix.prefix,
+    "retrieval": retrieval.retrieval,
 }
 
 

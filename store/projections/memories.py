@@ -19,6 +19,7 @@ from store.events import (
 )
 from store.projections.fold import projects
 from store.rows import row
+from store.words import indexed
 
 NOWHERE = "nobody"
 
@@ -70,7 +71,7 @@ def _index(db: apsw.Connection, memory_id: int) -> None:
     before = _before(db, chat_id, owner_id, memory_id) if turn_id is not None else None
     db.execute(
         "INSERT OR REPLACE INTO memory_text(rowid, scope, text) VALUES (?, ?, ?)",
-        (memory_id, scope, f"{before}\n{words}" if before else words),
+        (memory_id, scope, indexed(f"{before}\n{words}" if before else words)),
     )
 
 

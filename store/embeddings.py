@@ -1,0 +1,61 @@
+"""The vector cache: the meaning of a text, once computed by a model, kept by the digest of that text.
+
+It lies beside the log. Rebuilding, branching and swiping find every known text again, and vectors of two
+models stand side by side without ever being compared.
+"""
+
+import hashlib
+import math
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import apsw
+
+from store.errors import Invalid
+from store.rows import row
+
+LARGEST_DIMENSION = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """A text's meaning as a model sees it: 32-bit floats of unit length, so that a product is a cosine."""
+
+    model: str
+    blob: bytes
+
+
+def digest_of(text: str) -> str:
+    """The name of a text in the cache."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def embedding(model: str, numbers: Sequence[float]) -> Embedding:
+    """The embedding of what a model answered.
+
+    Raises:
+        Invalid: no numbers, too many, some that are none (NaN, infinite), or nothing but zeros.
+    """
+    length = math.hypot(*numbers) if 0 < len(numbers) <= LARGEST_DIMENSION else 0.0
+    if not (math.isfinite(length) and length > 0.0):
+        raise Invalid(
+            f"The embedding model {model!r} answered with a vector that means nothing"
+            f" ({len(numbers)} numbers, length {length}).",
+            hint="Check that the endpoint serves an embedding model.",
+        )
+    return Embedding(model, array("f", (number / length for number in numbers)).tobytes())
+
+
+def cached(db: apsw.Connection, text: str, model: str) -> Embedding | None:
+    """What is known of a text already; microseconds, so a prompt need not wait for a model."""
+    found = row(db, "SELECT vector FROM vector WHERE digest = ? AND model = ?", (digest_of(text), model))
+    return Embedding(model, found[0]) if found else None
+
+
+def keep(db: apsw.Connection, known: Iterable[tuple[str, Embedding]]) -> None:
+    """Put (digest, embedding) pairs into the cache, within the caller's transaction."""
+    db.executemany(
+        "INSERT INTO vector(digest, model, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(digest, one.model, one.blob) for digest, one in known],
+    )
