@@ -3,6 +3,7 @@
 from actors.activities import activities
 from actors.addressee import addressee
 from actors.edges import edges
+from actors.embed import embed
 from actors.interjection import interjection
 from actors.introduce import introduce
 from actors.kickoff import kickoff
@@ -25,4 +26,5 @@ ALL: tuple[Stage, ...] = (
     summarize,
     introduce,
     kickoff,
+    embed,
 )

@@ -16,10 +16,12 @@ from tomlkit.items import InlineTable
 
 from pipeline.config_file import check_private, parsed, validated, write_whole
 from pipeline.config_paths import DataPaths
+from pipeline.inference.embedder import BUNDLED, MODEL, OFF, Choice
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.types import Sampler
 from pipeline.prompt.budget import SMALLEST_REPLY, Budgets
 from store.errors import Conflict, Invalid
+from store.recall import TEXT_WEIGHT
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _IT = "The endpoint"
@@ -60,6 +62,8 @@ class ProfileSection(_Section):
     narrate: str = ""
     classify: str = ""
     fallback: str = ""
+    embed: str = ""
+    text_weight: float = Field(default=TEXT_WEIGHT, ge=0.0, le=1.0, allow_inf_nan=False)
 
 
 class PromptSection(_Section):
@@ -97,6 +101,7 @@ class _Environment(BaseModel):
     FABULA_HOST: str | None = None
     FABULA_PORT: int | None = Field(default=None, ge=0, le=65535)
     FABULA_TOKEN: SecretStr | None = None
+    FABULA_EMBED: str | None = None
 
 
 class Config(BaseModel):
@@ -112,6 +117,8 @@ class Config(BaseModel):
     """Who answers structured decisions; None: the narrator."""
     fallback: Profile | None = None
     """Who is asked once when a decision is refused."""
+    embed: Choice = BUNDLED
+    text_weight: float = TEXT_WEIGHT
     token: SecretStr | None
 
     def check_open(self, host: str) -> None:
@@ -145,6 +152,8 @@ def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
         narrator=_opened(read, "narrate", secrets, environ, paths),
         classifier=_opened(read, "classify", secrets, environ, paths),
         fallback=_opened(read, "fallback", secrets, environ, paths),
+        embed=_embedder(over.FABULA_EMBED or read.profile.embed, read, secrets, environ, paths),
+        text_weight=read.profile.text_weight,
         token=token if token and token.get_secret_value().strip() else None,
     )
     config.check_open(config.server.host)
@@ -288,6 +297,29 @@ def _opened(
     name = getattr(read.profile, use)
     if not name or (use != "narrate" and name == read.profile.narrate):
         return None
+    return _named(name, read, use, secrets, environ, paths)
+
+
+def _embedder(
+    name: str, read: _File, secrets: _Secrets, environ: Mapping[str, str], paths: DataPaths
+) -> Choice:
+    """An endpoint by its name, "off" for none, and otherwise the bundled model."""
+    if name not in read.endpoint and name in ("", BUNDLED, MODEL):
+        return BUNDLED
+    if name not in read.endpoint and name == OFF:
+        return OFF
+    found = _named(name, read, "embed", secrets, environ, paths)
+    if found.kind == "embedded" or not found.model:
+        raise Invalid(
+            f"{paths.config}: [profile] embed names the endpoint {name!r}, which names no embedding model.",
+            hint=f"Set `model` under [endpoint.{name}] to an embedding model of that server.",
+        )
+    return found
+
+
+def _named(
+    name: str, read: _File, use: str, secrets: _Secrets, environ: Mapping[str, str], paths: DataPaths
+) -> Profile:
     section = read.endpoint.get(name)
     if section is None:
         known = ", ".join(sorted(read.endpoint)) or "none"

@@ -12,6 +12,7 @@ from typing import Literal
 
 import trio
 
+from pipeline.inference.embedder import Embedder
 from pipeline.inference.endpoints import Profile, open_endpoint
 from pipeline.inference.openai import model_name
 from pipeline.inference.types import Capabilities, Endpoint, Sampler
@@ -19,6 +20,7 @@ from pipeline.precedence import Precedence
 from pipeline.prompt.assembly import Layout
 from pipeline.prompt.budget import Budgets
 from store.errors import FabulaError
+from store.recall import TEXT_WEIGHT
 
 EMBEDDED = "embedded"
 BUNDLED = Profile(name=EMBEDDED, kind="embedded")
@@ -88,6 +90,12 @@ class Endpoints:
     layout: Literal["auto", "cache", "classic"] = "auto"
     fallback: Endpoint | None = None
     """Who is asked once more when a decision is refused."""
+    embedder: Embedder | None = None
+    """Who embeds memories; None when they are found by their words alone."""
+    text_weight: float = TEXT_WEIGHT
+    """How much words weigh against meaning; belongs to the embedder."""
+    embedder_notice: Notice | None = None
+    """Why memories are found by their words alone, where that is not what the person chose."""
     deciding: Precedence = field(default_factory=Precedence)
     """Whose turn it is; those that wait for theirs do not spend their ten seconds waiting."""
     _narrator: Opened | None = None
@@ -177,6 +185,14 @@ class Endpoints:
         """Whether narration and decisions compute on the same cores, our own."""
         narrates_here = self._narrator is not None and self._narrator.capabilities.shares_cpu
         return narrates_here and (self._classifier is None or self._classifier_shares_cpu)
+
+    def without_embedder(self, failure: FabulaError) -> None:
+        """The embedder cannot be used: from now on full text only, and the page says so."""
+        self.embedder = None
+        detail = failure.detail.strip().rpartition("\n")[2]
+        self.embedder_notice = Notice(
+            failure.message, f"{failure.hint} ({detail})" if detail else failure.hint
+        )
 
     @asynccontextmanager
     async def classifier(self) -> AsyncIterator[Endpoint]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import apsw
 
 from store.errors import Invalid
-from store.rows import row
+from store.rows import row, rows
 
 LARGEST_DIMENSION = 16_384
 
@@ -59,3 +59,17 @@ def keep(db: apsw.Connection, known: Iterable[tuple[str, Embedding]]) -> None:
         "INSERT INTO vector(digest, model, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(digest, one.model, one.blob) for digest, one in known],
     )
+
+
+def lacking(db: apsw.Connection, texts: Iterable[str], model: str) -> dict[str, str]:
+    """Digest → text for those of the texts that have no vector of this model."""
+    wanted = {digest_of(text): text for text in texts}
+    marks = ", ".join("?" for _ in wanted)
+    found = rows(db, f"SELECT digest FROM vector WHERE model = ? AND digest IN ({marks})", (model, *wanted))
+    known = {digest for (digest,) in found}
+    return {digest: text for digest, text in wanted.items() if digest not in known}
+
+
+def forget(db: apsw.Connection, model: str) -> None:
+    """Take a model's vectors out of the cache, within the caller's transaction."""
+    db.execute("DELETE FROM vector WHERE model = ?", (model,))

@@ -29,7 +29,7 @@ _AT_ONCE = 500
 STAMP = (
     "SELECT (SELECT count(*) FROM memory WHERE chat_id = :chat AND owner_id = :owner),"
     " (SELECT max(changed_by) FROM memory WHERE chat_id = :chat AND owner_id = :owner),"
-    " (SELECT max(id) FROM vector),"
+    " (SELECT max(id) FROM vector), (SELECT min(id) FROM vector),"
     " (SELECT max(id) FROM event WHERE chat_id = :chat AND kind = 'outcome.superseded')"
 )
 CHANGED = (
@@ -45,6 +45,7 @@ class Stamp:
     memories: int = 0
     changed_by: int = 0
     vector: int = 0
+    oldest_vector: int = 0
     superseded: int = 0
 
 
@@ -119,7 +120,13 @@ def _filled(db: apsw.Connection, scope: Scope, model: str, stamp: Stamp) -> _Own
 def _caught_up(db: apsw.Connection, scope: Scope, model: str, owned: _Owned, stamp: Stamp) -> _Owned | None:
     """The same matrix brought up to date, or None when something fell away and it must be filled anew."""
     before = owned.stamp
-    if stamp.superseded != before.superseded or stamp.changed_by < before.changed_by or not before.memories:
+    fell_away = (
+        stamp.superseded != before.superseded
+        or stamp.oldest_vector > before.oldest_vector > 0
+        or stamp.vector < before.vector
+        or stamp.changed_by < before.changed_by
+    )
+    if fell_away or not before.memories:
         return None
     added = 0
     touched: set[str] = set()

@@ -1,5 +1,6 @@
 """What every test may use: a fresh database file, copied from one that was migrated once."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from store.database import connect, prepare
+
+os.environ.setdefault("FABULA_EMBED", "off")
+"""Programs that tests start do not load the embedding model; the tests about it ask for it by name."""
 
 settings.register_profile(
     "fabula", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]

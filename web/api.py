@@ -182,7 +182,15 @@ async def health(request: Request) -> Response:
     """Ready, or why not."""
     engine = engine_of(request)
     trouble = engine.trouble()
-    told = HealthOut(ready=not trouble, working=engine.working, model=engine.endpoints.model, trouble=trouble)
+    endpoints = engine.endpoints
+    told = HealthOut(
+        ready=not trouble,
+        working=engine.working,
+        model=endpoints.model,
+        embedder=endpoints.embedder.model if endpoints.embedder is not None else "",
+        notices=[notice.what for notice in (endpoints.notice, endpoints.embedder_notice) if notice],
+        trouble=trouble,
+    )
     return answer(told, status=503 if trouble else 200)
 
 

@@ -110,6 +110,8 @@ class HealthOut(BaseModel):
     ready: bool
     working: bool = Field(description="Whether this process also runs stages")
     model: str
+    embedder: str = Field(description="The model that memories are found by; empty: by their words alone")
+    notices: list[str] = Field(description="What works less well than it could, and why")
     trouble: list[str]
 
 

@@ -19,7 +19,7 @@ from store import ledger, queries, rebuild
 from store.errors import FabulaError, Invalid, NotFound
 from store.events import BotAuthored
 from store.store import Store
-from workers import cli_knowing, cli_replay, saying, serving
+from workers import cli_knowing, cli_replay, measuring, saying, serving
 from workers.cli_options import ChatOption, Data, Json, Model, StageOption, paths_of, store_of
 from workers.terminal import OUT, explain, show_json, show_table, write
 
@@ -28,6 +28,7 @@ bot_app = typer.Typer(help="Bots: the characters you play with.", no_args_is_hel
 chat_app = typer.Typer(help="Chats: stories under way.", no_args_is_help=True)
 app.add_typer(bot_app, name="bot")
 app.add_typer(chat_app, name="chat")
+app.add_typer(measuring.app)
 
 
 @app.command()
@@ -246,18 +247,6 @@ def connect(
     save_endpoint(paths, name, EndpointSection(kind=kind, base_url=url, model=model), key)
     load(paths, os.environ)
     OUT.print(f"{name} narrates from the next start on; see {paths.config}.", markup=False)
-
-
-@app.command()
-def bench(name: str, as_json: Json = False) -> None:
-    """Measure one budget: hop, chain, turn, rebuild, sse, open or start."""
-    from ops.bench.names import run_bench  # noqa: PLC0415 - benchmarks load what no other command needs
-
-    measured = run_bench(name)
-    if as_json:
-        show_json(measured.model_dump())
-    else:
-        show_table(("figure", "value"), [{"figure": k, "value": v} for k, v in measured.figures.items()])
 
 
 app.command()(cli_knowing.prompt)

@@ -17,6 +17,7 @@ from pipeline.endpoints import BUNDLED, EMBEDDED, Endpoints
 from pipeline.engine import Engine
 from pipeline.feed import Feed
 from pipeline.inference.discovery import USUAL, Candidate
+from pipeline.inference.embedder import open_embedder
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.gguf import checked_model
 from pipeline.offer import Offer
@@ -88,6 +89,7 @@ async def open_program(
             background.start_soon(_begin, offer, bool(model) or config.narrator is not None)
             if consumer is not None:
                 telemetry.listen_to(consumer.huey)
+                await background.start(_keep_embedder, offer.endpoints, config)
                 background.start_soon(keep_deciders, offer.endpoints, config)
                 background.start_soon(_warm, counter)
                 await working.start(consumer.run)
@@ -109,6 +111,20 @@ async def _take_down(consumer: Consumer | None, working: trio.Nursery) -> None:
 async def _warm(counter: TokenCounter) -> None:
     """Load the token tables before the first turn needs them, off the event loop."""
     await trio.to_thread.run_sync(counter.count, "warm")
+
+
+async def _keep_embedder(
+    endpoints: Endpoints, config: Config, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+) -> None:
+    """Have an embedder before the first memory asks for it; without one, words alone find memories."""
+    endpoints.text_weight = config.text_weight
+    try:
+        async with open_embedder(config.embed) as endpoints.embedder:
+            task_status.started()
+            await trio.sleep_forever()
+    except FabulaError as error:
+        endpoints.without_embedder(error)
+        task_status.started()
 
 
 def _endpoints(config: Config, model: str | None) -> Endpoints:

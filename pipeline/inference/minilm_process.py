@@ -1,0 +1,70 @@
+"""The bundled embedding model, as a process of its own: `python -m pipeline.inference.minilm_process F`.
+
+One line of JSON comes in, {"texts": […]}, and one goes out, {"vectors": base64 of 32-bit floats}; before the
+first, {"dimensions": …} says that the model is loaded. It ends when its standard input does. It works beside
+a story that is being told, so it is polite: half of the cores, at a low priority.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any, TextIO
+
+DIGESTS = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+}
+"""The published all-MiniLM-L6-v2; anything else under its name is not loaded."""
+BATCH = 32
+POLITE = 10
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what the libraries print is no answer
+    os.nice(POLITE)
+    folder = Path(sys.argv[1])
+    _check(folder)
+    model = _load(folder)
+    _say(answers, {"dimensions": model.get_embedding_dimension()})
+    for line in sys.stdin:
+        vectors = model.encode(
+            json.loads(line)["texts"],
+            batch_size=BATCH,
+            normalize_embeddings=True,
+            convert_to_numpy=True,
+            show_progress_bar=False,
+        )
+        _say(answers, {"vectors": base64.b64encode(vectors.astype("<f4").tobytes()).decode()})
+
+
+def _check(folder: Path) -> None:
+    for name, digest in DIGESTS.items():
+        with (folder / name).open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != digest:
+            sys.exit(f"{name} is not the published file: its SHA-256 is {found}, not {digest}")
+
+
+def _load(folder: Path) -> Any:  # noqa: ANN401 - it has no types
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    import torch  # noqa: PLC0415 - after the files are known to be right
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+    return SentenceTransformer(str(folder), device="cpu")
+
+
+def _say(answers: TextIO, answer: dict[str, object]) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

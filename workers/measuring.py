@@ -1,0 +1,140 @@
+"""Commands about the search of memories, and those that measure: `reembed`, `eval` and `bench`.
+
+What they run is loaded when they are called: no other command needs it.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Annotated, cast
+
+import trio
+import typer
+from rich.progress import Progress
+
+from pipeline.config import Config, load, named_embedder
+from pipeline.config_paths import DataPaths
+from pipeline.inference.embedder import Choice, EmbedderUnusable, open_embedder
+from store.errors import Invalid
+from store.recall import CONFIGURATIONS, Configuration
+from store.store import open_store
+from workers.cli_options import Data, Json, paths_of
+from workers.program import pipeline_of_actors
+from workers.terminal import ERR, OUT, explain, first_of, show_json, show_table
+
+app = typer.Typer()
+eval_app = typer.Typer(help="How well a part of Fabula does its work.", no_args_is_help=True)
+app.add_typer(eval_app, name="eval")
+
+EmbedModel = Annotated[
+    str | None, typer.Option("--model", help="An endpoint of config.toml, or bundled; else as configured.")
+]
+
+
+@app.command()
+def reembed(
+    data: Data = None,
+    model: EmbedModel = None,
+    afresh: Annotated[bool, typer.Option("--all", help="Also what has a vector of this model.")] = False,
+) -> None:
+    """Give every memory that lacks one a vector; go on after a kill by running it again."""
+    paths = paths_of(data)
+    choice = _choice(load(paths, os.environ), paths, model)
+    with _bar("embedding") as progress:
+        name, embedded = trio.run(_reembed, paths, choice, afresh, progress)
+    OUT.print(f"{embedded} text(s) embedded with {name}.", markup=False)
+
+
+async def _reembed(
+    paths: DataPaths, choice: Choice, afresh: bool, progress: Callable[[int, int], None]
+) -> tuple[str, int]:
+    from ops.reembed import reembed  # noqa: PLC0415
+
+    with open_store(paths.database, pipeline_of_actors().routes) as store:
+        store.writer.attach(trio.lowlevel.current_trio_token())
+        async with open_embedder(choice) as embedder:
+            if embedder is None:
+                raise Invalid(
+                    "No embedder is configured.", hint='Set [profile] embed, or give --model "bundled".'
+                )
+            return embedder.model, await reembed(store, embedder, afresh=afresh, progress=progress)
+
+
+def _choice(config: Config, paths: DataPaths, model: str | None) -> Choice:
+    return config.embed if model is None else named_embedder(paths, os.environ, model)
+
+
+@eval_app.command("retrieval")
+def eval_retrieval(
+    file: Annotated[Path, typer.Argument(help="A retrieval set; docs/retrieval.md gives the format.")],
+    data: Data = None,
+    config: Annotated[str | None, typer.Option(help=f"One of {', '.join(CONFIGURATIONS)}; else all.")] = None,
+    model: EmbedModel = None,
+    as_json: Json = False,
+) -> None:
+    """How well memories are found, by the product's own retrieval path."""
+    if config is not None and config not in CONFIGURATIONS:
+        raise Invalid(
+            f"There is no configuration {config!r}.", hint=f"There are: {', '.join(CONFIGURATIONS)}."
+        )
+    chosen = CONFIGURATIONS if config is None else (config,)
+    paths = paths_of(data)
+    settings = load(paths, os.environ)
+    with _bar("embedding") as progress:
+        told = trio.run(_evaluate, file, settings, _choice(settings, paths, model), chosen, progress)
+    if as_json:
+        show_json(told)
+        return
+    by = told["embedder"] or "no embedder: by words alone"
+    OUT.print(
+        f"{told['name']}: {told['memories']} memories, {told['questions']} questions, {by}", markup=False
+    )
+    outcomes = cast("dict[str, dict[str, float]]", told["configurations"])
+    listed = [{"configuration": name, **figures} for name, figures in outcomes.items()]
+    show_table(tuple(listed[0]) if listed else (), listed)
+
+
+async def _evaluate(
+    file: Path,
+    settings: Config,
+    choice: Choice,
+    configurations: tuple[Configuration, ...],
+    progress: Callable[[int, int], None],
+) -> dict[str, object]:
+    from ops.eval.retrieval import evaluate  # noqa: PLC0415
+
+    ask = partial(
+        evaluate,
+        file,
+        configurations=configurations,
+        text_weight=settings.text_weight,
+        progress=progress,
+    )
+    try:
+        async with open_embedder(choice) as embedder:
+            return (await ask(embedder)).model_dump()
+    except* EmbedderUnusable as group:
+        explain(first_of(group))
+    return (await ask(None)).model_dump()
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on standard error, so that what is printed can be piped."""
+    with Progress(transient=True, console=ERR) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+@app.command()
+def bench(name: str, as_json: Json = False) -> None:
+    """Measure one budget: hop, chain, turn, rebuild, sse, open, start or retrieval."""
+    from ops.bench.names import run_bench  # noqa: PLC0415
+
+    measured = run_bench(name)
+    if as_json:
+        show_json(measured.model_dump())
+    else:
+        show_table(("figure", "value"), [{"figure": k, "value": v} for k, v in measured.figures.items()])
