@@ -13,7 +13,7 @@ from store.events import Event, MemoryEdited, MemoryEmbedded, MemoryWritten
 from store.txn import Txn
 
 
-@stage("embed", on=(MemoryWritten, MemoryEdited), timeout_s=300.0)
+@stage("embed", on=(MemoryWritten, MemoryEdited), timeout_s=None)
 async def embed(event: Event[MemoryWritten | MemoryEdited], ctx: Context) -> Emits:
     embedder = ctx.endpoints.embedder
     changed = event.payload

@@ -54,7 +54,7 @@ async def _reembed(
 
     with open_store(paths.database, pipeline_of_actors().routes) as store:
         store.writer.attach(trio.lowlevel.current_trio_token())
-        async with open_embedder(choice) as embedder:
+        async with open_embedder(choice, urgent=True) as embedder:
             if embedder is None:
                 raise Invalid(
                     "No embedder is configured.", hint='Set [profile] embed, or give --model "bundled".'
@@ -113,7 +113,7 @@ async def _evaluate(
         progress=progress,
     )
     try:
-        async with open_embedder(choice) as embedder:
+        async with open_embedder(choice, urgent=True) as embedder:
             return (await ask(embedder)).model_dump()
     except* EmbedderUnusable as group:
         explain(first_of(group))

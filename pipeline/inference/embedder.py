@@ -79,9 +79,12 @@ class EndpointEmbedder:
 
 
 @asynccontextmanager
-async def open_embedder(choice: Choice, *, package: str = PACKAGE) -> AsyncIterator[Embedder | None]:
+async def open_embedder(
+    choice: Choice, *, urgent: bool = False, package: str = PACKAGE
+) -> AsyncIterator[Embedder | None]:
     """The embedder of this process, closed with the block; None when none is wanted. Nothing is loaded or
-    asked before the first text.
+    asked before the first text. The bundled model takes only what others leave of the processor, unless
+    somebody waits for it (`urgent`).
 
     Raises:
         EmbedderUnusable: the bundled model is not installed.
@@ -92,7 +95,7 @@ async def open_embedder(choice: Choice, *, package: str = PACKAGE) -> AsyncItera
     elif choice == OFF:
         yield None
     else:
-        async with MiniLM.kept(bundled_folder(package)) as embedder:
+        async with MiniLM.kept(bundled_folder(package), urgent=urgent) as embedder:
             yield embedder
 
 

@@ -25,8 +25,8 @@ from pipeline.inference.child import end, keep_last_words, python_path
 from store.errors import FabulaError
 
 MODEL = "all-MiniLM-L6-v2"
-START_LIMIT_S = 180.0
-ANSWER_LIMIT_S = 120.0
+START_LIMIT_S = 600.0
+ANSWER_LIMIT_S = 600.0
 LAST_WORDS_S = 2.0
 AT_ONCE = 64
 _LINE_BYTES = 65_536
@@ -77,6 +77,7 @@ class MiniLM:
     """The embedder; `kept` makes one. Cancelling a wait leaves the child alone."""
 
     folder: Path
+    urgent: bool = False
     model: str = MODEL
     unusable: EmbedderUnusable | None = None
     _line: list[_Waiting] = field(default_factory=list)
@@ -85,9 +86,10 @@ class MiniLM:
 
     @classmethod
     @asynccontextmanager
-    async def kept(cls, folder: Path) -> AsyncIterator["MiniLM"]:
-        """An embedder for the block; its child, if there ever was one, ends with it."""
-        embedder = cls(folder)
+    async def kept(cls, folder: Path, *, urgent: bool = False) -> AsyncIterator["MiniLM"]:
+        """An embedder for the block; its child, if there ever was one, ends with it. It takes only what
+        others leave of the processor, unless somebody waits for it (`urgent`)."""
+        embedder = cls(folder, urgent)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(embedder._serve, nursery)
             try:
@@ -169,7 +171,7 @@ class MiniLM:
         if self.unusable is not None:
             raise self.unusable
         try:
-            process = await _opened(self.folder)
+            process = await _opened(self.folder, self.urgent)
         except OSError as error:
             raise errors.crashed(self.model, str(error)) from error
         self._child = child = _Child(process, bytearray())
@@ -195,9 +197,10 @@ class MiniLM:
         return f"exit code {child.process.returncode}\n{said}".strip()
 
 
-async def _opened(folder: Path) -> trio.Process:
+async def _opened(folder: Path, urgent: bool) -> trio.Process:
+    command = [sys.executable, "-P", "-m", "pipeline.inference.minilm_process", str(folder)]
     return await trio.lowlevel.open_process(
-        [sys.executable, "-P", "-m", "pipeline.inference.minilm_process", str(folder)],
+        [*command, "--urgent"] if urgent else command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

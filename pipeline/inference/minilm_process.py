@@ -1,8 +1,9 @@
-"""The bundled embedding model, as a process of its own: `python -m pipeline.inference.minilm_process F`.
+"""The bundled embedding model as a process: `python -m pipeline.inference.minilm_process F [--urgent]`.
 
 One line of JSON comes in, {"texts": […]}, and one goes out, {"vectors": base64 of 32-bit floats}; before the
 first, {"dimensions": …} says that the model is loaded. It ends when its standard input does. It works beside
-a story that is being told, so it is polite: half of the cores, at a low priority.
+a story that is being told, so it takes half of the cores at most, and only while nobody else wants them,
+unless somebody waits for it (`--urgent`).
 """
 
 import base64
@@ -20,7 +21,7 @@ DIGESTS = {
 }
 """The published all-MiniLM-L6-v2; anything else under its name is not loaded."""
 BATCH = 32
-POLITE = 10
+LEAST_URGENT = 19
 
 
 def main() -> None:
@@ -28,7 +29,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the libraries print is no answer
-    os.nice(POLITE)
+    if "--urgent" not in sys.argv[2:]:
+        _step_back()
     folder = Path(sys.argv[1])
     _check(folder)
     model = _load(folder)
@@ -42,6 +44,13 @@ def main() -> None:
             show_progress_bar=False,
         )
         _say(answers, {"vectors": base64.b64encode(vectors.astype("<f4").tobytes()).decode()})
+
+
+def _step_back() -> None:
+    """Run when nobody else wants to: a nice process alone would still hold up whoever wakes beside it."""
+    os.nice(LEAST_URGENT)
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _check(folder: Path) -> None:

@@ -65,7 +65,7 @@ async def test_the_set_is_found_without_an_embedder_by_words_alone() -> None:
 
 @pytest.mark.slow
 async def test_words_and_meaning_together_beat_either_alone() -> None:
-    async with open_embedder(BUNDLED) as embedder:
+    async with open_embedder(BUNDLED, urgent=True) as embedder:
         told = await evaluate(PICNIC, embedder)
     full = told.configurations["full"]
     for half in (told.configurations["text"], told.configurations["meaning"]):

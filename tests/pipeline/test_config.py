@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.config import EndpointSection, key_variable, load, plan_endpoint, save_endpoint
 from pipeline.config_paths import DataPaths, data_paths
+from pipeline.inference.endpoints import Profile
 from store.errors import Conflict, Invalid
 
 
@@ -258,4 +259,33 @@ def test_a_classifier_and_a_fallback_may_stand_beside_the_narrator(paths: DataPa
     assert config.fallback is None
     paths.config.write_text(f"{endpoints}[profile]\nclassify = 'c'\n")
     with pytest.raises(Invalid, match=r"\[profile\] classify names the endpoint 'c'"):
+        load(paths, {})
+
+
+def test_who_embeds_is_chosen_apart_from_who_narrates(paths: DataPaths) -> None:
+    assert (load(paths, {}).embed, load(paths, {}).text_weight) == ("bundled", 0.5)
+    assert load(paths, {"FABULA_EMBED": "off"}).embed == "off"
+    paths.config.write_text(
+        '[endpoint.v]\nkind = "ollama"\nmodel = "nomic"\n[profile]\nembed = "v"\ntext_weight = 0.3\n',
+        encoding="utf-8",
+    )
+    config = load(paths, {})
+    assert isinstance(config.embed, Profile)
+    assert (config.embed.model, config.text_weight, config.narrator) == ("nomic", 0.3, None)
+    assert load(paths, {"FABULA_EMBED": "all-MiniLM-L6-v2"}).embed == "bundled"
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        '[profile]\nembed = "nowhere"',
+        '[endpoint.v]\nkind = "ollama"\n[profile]\nembed = "v"',
+        '[endpoint.v]\nkind = "embedded"\nmodel = "m"\n[profile]\nembed = "v"',
+        "[profile]\ntext_weight = 2",
+        "[profile]\ntext_weight = nan",
+    ],
+)
+def test_an_embedder_that_cannot_be_is_refused(paths: DataPaths, mistake: str) -> None:
+    paths.config.write_text(mistake, encoding="utf-8")
+    with pytest.raises(Invalid):
         load(paths, {})

@@ -30,7 +30,7 @@ def cosine(one: list[float], other: list[float]) -> float:
 
 @pytest.mark.slow
 async def test_the_bundled_model_knows_what_is_alike_and_comes_back_when_it_dies() -> None:
-    async with open_embedder(BUNDLED) as embedder:
+    async with open_embedder(BUNDLED, urgent=True) as embedder:
         assert isinstance(embedder, MiniLM)
         assert (embedder.model, embedder.pid) == (MODEL, None), "nothing is loaded before the first text"
         ship, boat, soup = await embedder.embed(["The ship sinks", "A boat goes under", "Soup for supper"])
@@ -51,7 +51,7 @@ async def test_the_bundled_model_knows_what_is_alike_and_comes_back_when_it_dies
 @pytest.mark.slow
 async def test_who_waits_together_is_answered_each_with_its_own() -> None:
     answers: dict[str, list[list[float]]] = {}
-    async with open_embedder(BUNDLED) as embedder:
+    async with open_embedder(BUNDLED, urgent=True) as embedder:
         assert embedder is not None
 
         async def ask(*texts: str) -> None:
@@ -72,7 +72,7 @@ async def test_weights_that_are_not_the_published_ones_are_not_loaded(tmp_path: 
     folder = tmp_path / "model"
     shutil.copytree(bundled_folder(), folder)
     (folder / "tokenizer.json").write_text("{}")
-    async with MiniLM.kept(folder) as embedder:
+    async with MiniLM.kept(folder, urgent=True) as embedder:
         for _ in range(2):
             with pytest.raises(EmbedderUnusable) as refused:
                 await embedder.embed(["hello"])

@@ -11,6 +11,7 @@ import trio.testing
 from openapi_schema_validator import OAS31Validator, validate
 from openapi_spec_validator import validate as validate_document
 
+from pipeline.inference.minilm import EmbedderUnusable
 from store.errors import Refused
 from tests.fakes.behaviour import stalls
 from tests.web.conftest import Site
@@ -258,6 +259,17 @@ async def test_health_and_metrics_say_how_it_is(site: Site) -> None:
     metrics = (await site.client.get("/metrics")).text
     assert 'fabula_runs{stage="narrate",state="done"} 1.0' in metrics
     assert "fabula_attempt_seconds_count" in metrics
+
+
+async def test_an_embedder_that_fails_is_told_on_the_page_and_by_healthz(site: Site) -> None:
+    site.program.engine.endpoints.without_embedder(EmbedderUnusable("no torch"))
+    health = await site.client.get("/healthz")
+    assert health.status_code == 200
+    assert health.json()["embedder"] == ""
+    assert any("by their words" in notice for notice in health.json()["notices"])
+    page = (await site.client.get("/")).text
+    assert "found by their words" in page
+    assert "(no torch)" in page
 
 
 def test_a_port_in_use_is_named_with_a_way_out() -> None:
