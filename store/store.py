@@ -7,7 +7,7 @@ connection of its own; `hot` is for fixed, microsecond queries on the event loop
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ import trio
 from store.database import connect, prepare
 from store.durability import Syncer
 from store.txn import Clock, Routes
+from store.vectors import Vectors
 from store.wake import Wake
 from store.writer import Writer
 
@@ -35,6 +36,8 @@ class Store:
     hot: apsw.Connection
     wake: Wake
     clock: Clock
+    vectors: Vectors = field(default_factory=Vectors)
+    """The memories' vectors that this process has at hand."""
     _reports: trio.CapacityLimiter | None = None
 
     async def read(self, query: Callable[[apsw.Connection], T]) -> T:

@@ -10,8 +10,10 @@ import base64
 import hashlib
 import json
 import os
+import queue
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,21 +31,30 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends us
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the libraries print is no answer
+    asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(asked,), daemon=True).start()
     if "--urgent" not in sys.argv[2:]:
         _step_back()
     folder = Path(sys.argv[1])
     _check(folder)
     model = _load(folder)
     _say(answers, {"dimensions": model.get_embedding_dimension()})
-    for line in sys.stdin:
+    while True:
         vectors = model.encode(
-            json.loads(line)["texts"],
+            json.loads(asked.get())["texts"],
             batch_size=BATCH,
             normalize_embeddings=True,
             convert_to_numpy=True,
             show_progress_bar=False,
         )
         _say(answers, {"vectors": base64.b64encode(vectors.astype("<f4").tobytes()).decode()})
+
+
+def _listen(asked: "queue.SimpleQueue[str]") -> None:
+    """Queue what is asked, and leave with the parent at once, however it ends: also while still loading."""
+    for line in sys.stdin:
+        asked.put(line)
+    os._exit(0)
 
 
 def _step_back() -> None:

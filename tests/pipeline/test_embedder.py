@@ -4,6 +4,8 @@ import math
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,13 @@ async def test_the_bundled_model_knows_what_is_alike_and_comes_back_when_it_dies
     assert second is not None
     with pytest.raises(ProcessLookupError):
         os.kill(second, 0)
+
+
+@pytest.mark.slow
+def test_the_child_ends_with_its_parent_even_while_it_loads() -> None:
+    command = [sys.executable, "-m", "pipeline.inference.minilm_process", str(bundled_folder())]
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (0, b"")
 
 
 @pytest.mark.slow
