@@ -14,7 +14,7 @@ import trio
 import typer
 from rich.progress import Progress
 
-from pipeline.config import Config, load, named_embedder
+from pipeline.config import Config, load
 from pipeline.config_paths import DataPaths
 from pipeline.inference.embedder import Choice, EmbedderUnusable, open_embedder
 from store.errors import Invalid
@@ -41,7 +41,7 @@ def reembed(
 ) -> None:
     """Give every memory that lacks one a vector; go on after a kill by running it again."""
     paths = paths_of(data)
-    choice = _choice(load(paths, os.environ), paths, model)
+    choice = _settings(paths, model).embed
     with _bar("embedding") as progress:
         name, embedded = trio.run(_reembed, paths, choice, afresh, progress)
     OUT.print(f"{embedded} text(s) embedded with {name}.", markup=False)
@@ -62,8 +62,9 @@ async def _reembed(
             return embedder.model, await reembed(store, embedder, afresh=afresh, progress=progress)
 
 
-def _choice(config: Config, paths: DataPaths, model: str | None) -> Choice:
-    return config.embed if model is None else named_embedder(paths, os.environ, model)
+def _settings(paths: DataPaths, model: str | None) -> Config:
+    """The configuration, with the embedder that was named on the command line."""
+    return load(paths, os.environ if model is None else {**os.environ, "FABULA_EMBED": model})
 
 
 @eval_app.command("retrieval")
@@ -80,10 +81,9 @@ def eval_retrieval(
             f"There is no configuration {config!r}.", hint=f"There are: {', '.join(CONFIGURATIONS)}."
         )
     chosen = CONFIGURATIONS if config is None else (config,)
-    paths = paths_of(data)
-    settings = load(paths, os.environ)
+    settings = _settings(paths_of(data), model)
     with _bar("embedding") as progress:
-        told = trio.run(_evaluate, file, settings, _choice(settings, paths, model), chosen, progress)
+        told = trio.run(_evaluate, file, settings, chosen, progress)
     if as_json:
         show_json(told)
         return
@@ -99,7 +99,6 @@ def eval_retrieval(
 async def _evaluate(
     file: Path,
     settings: Config,
-    choice: Choice,
     configurations: tuple[Configuration, ...],
     progress: Callable[[int, int], None],
 ) -> dict[str, object]:
@@ -113,7 +112,7 @@ async def _evaluate(
         progress=progress,
     )
     try:
-        async with open_embedder(choice, urgent=True) as embedder:
+        async with open_embedder(settings.embed, urgent=True) as embedder:
             return (await ask(embedder)).model_dump()
     except* EmbedderUnusable as group:
         explain(first_of(group))
@@ -130,7 +129,7 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 @app.command()
 def bench(name: str, as_json: Json = False) -> None:
-    """Measure one budget: hop, chain, turn, rebuild, sse, open, start or retrieval."""
+    """Measure one budget: hop, chain, turn, rebuild, sse, open, start, prefix or retrieval."""
     from ops.bench.names import run_bench  # noqa: PLC0415
 
     measured = run_bench(name)

@@ -24,6 +24,7 @@ from pipeline.offer import Offer
 from pipeline.play import Play
 from pipeline.stage import Lane, Pipeline
 from pipeline.tokens import TokenCounter
+from store.errors import FabulaError
 from store.store import Store, open_store
 from workers.consumer import Consumer
 from workers.deciders import keep_deciders

@@ -66,7 +66,9 @@ async def open_site(
 ) -> AsyncIterator[Site]:
     """The page over a data folder; `candidates` are the servers this machine may have."""
     fake.judging = fake.judging or {}
-    opened = open_program(data_paths(folder, {}), environ={"FABULA_EMBED": "off"}, candidates=candidates, work=work)
+    opened = open_program(
+        data_paths(folder, {}), environ={"FABULA_EMBED": "off"}, candidates=candidates, work=work
+    )
     async with opened as program:
         listener = listening_socket("127.0.0.1", 0)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
