@@ -3,12 +3,14 @@
 from store import relations
 from store.errors import Refused
 from store.events import ActivityChanged, Container, ContainerCreated, SceneClosed, SceneOpened
+from store.rows import row
 from store.txn import Txn
 from store.views import Chat
 
 
 def settle(txn: Txn, chat: Chat, container: Container) -> int:
-    """Open a scene in a new container; everybody goes on with what they were doing.
+    """Open a scene in a new container and move the running one's turns into it: it all happened there, and
+    everybody goes on with what they were doing.
 
     Raises:
         Refused: the opening is not agreed on yet; the place is part of it.
@@ -21,7 +23,12 @@ def settle(txn: Txn, chat: Chat, container: Container) -> int:
         closed = SceneClosed(scene_id=chat.scene_id, reason="the place was named by hand")
         txn.append(closed, chat_id=chat.id, cause_id=created.id)
     present = () if set(chat.cast) >= set(chat.members) else chat.cast
-    opened = SceneOpened(container_id=created.id, present=present)
+    first = row(
+        txn.connection,
+        "SELECT id FROM turn WHERE scene_id = ? ORDER BY anchor_id, id LIMIT 1",
+        (chat.scene_id,),
+    )
+    opened = SceneOpened(container_id=created.id, present=present, from_turn_id=first[0] if first else None)
     txn.append(opened, chat_id=chat.id, cause_id=created.id)
     for one in doing:
         if one.activity:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from store import views
 from store.events import (
     ActivityChanged,
     EdgeUpdated,
@@ -213,6 +214,9 @@ async def test_naming_a_place_leaves_everyone_doing_what_they_did(site: Site) ->
         "reads",
         "window",
     )
+    (first,) = await site.turns(chat_id, 1)
+    moved = views.turn(site.program.engine.store.hot, int(str(first["id"])))
+    assert moved.scene_id == state["scene"]["id"]
     play.assert_rebuilds()
 
 
