@@ -21,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 
 CLASSIFIER_SLOT = 1
 """The llama.cpp server slot for decisions; narration keeps its own."""
-MAX_ANSWER_TOKENS = 400
+MAX_ANSWER_TOKENS = 240
 TRIES: Mapping[ErrorClass, int] = {ErrorClass.CONNECTION: 3, ErrorClass.RATE_LIMITED: 8}
 """Failures that say nothing about the question: how often the run tries, later each time. Counted in claims,
 because a rate limit costs no attempt."""
