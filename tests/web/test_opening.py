@@ -3,12 +3,15 @@
 import re
 
 from store.events import Container, Opening, OpeningActivity, OpeningEdge, OpeningProposed
+from tests.fakes.behaviour import stalls
 from tests.web.conftest import Site
 from tests.web.play import Play
 from tests.web.test_drawer import PAGE, PIECE, bot, page
 
 
 async def draft(site: Site) -> Play:
+    """A chat whose opening is still being read: the model takes its time."""
+    site.fake.judging = {"A night train.": stalls(after=0)}
     host = await bot(site, "Ada")
     chosen = {"host_id": str(host), "opening": "A night train. <b>Ada</b> reads."}
     started = await site.client.post("/chats", data=chosen)
