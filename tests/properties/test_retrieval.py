@@ -106,7 +106,7 @@ def test_only_what_its_owner_witnessed_comes_back(
     db.close()
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(story=st.lists(TURNS, max_size=8), question=QUESTIONS, by_meaning=st.booleans())
 def test_what_is_found_does_not_depend_on_the_memories_of_others(
     fresh_path: Callable[[], Path],
@@ -118,11 +118,11 @@ def test_what_is_found_does_not_depend_on_the_memories_of_others(
     text, vector = question
     meant = meaning(*vector) if by_meaning else None
     found = []
-    for owners in (frozenset({0}), frozenset({0, 1, 2})):
+    for owners in (frozenset({2}), frozenset({0, 1, 2})):
         db = connect(fresh_path(), query_only=False)
         world = Remembering(db).begin("Ada", "Bea", "Cy")
         play(world, story, owners)
-        hits = recall(db, Vectors(), world.scope(), text, meant, k=50)
+        hits = recall(db, Vectors(), world.scope(2), text, meant, k=50)
         found.append(sorted((one.memory.text, one.memory.turn_id is not None) for one in hits))
         db.close()
     assert found[0] == found[1]
