@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pipeline.context import Context, Interrupted, Writing
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Capabilities, Endpoint, Request, Usage
-from pipeline.prompt.compose import Measure, compose
+from pipeline.prompt.compose import Composed, Measure, compose
 from pipeline.prompt.naming import Bare
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.prompt.remembering import Remembering
@@ -91,20 +91,28 @@ async def _follow(
     sampler = ctx.endpoints.sampler.model_copy(update={"max_tokens": budgets.response})
     request = Request(messages=prompt.messages, sampler=sampler, slot=NARRATOR_SLOT)
     ctx.request = request
-    ctx.figures["configuration"] = composed.configuration.value
-    ctx.figures["breakdown"] = prompt.breakdown.model_dump(mode="json")
-    ctx.figures["recalled"] = remembering.figures()
-    if composed.leaks:
-        ctx.figures["leaks"] = [str(leak) for leak in composed.leaks]
     stream = _Stream(ctx, writing, Bare(views.bot(ctx.db, writing.speaker_id).name))
     with ctx.endpoints.narrating():
         ending = await stream.follow(endpoint, request)
+    ctx.figures |= _account(composed, remembering)
     text = writing.text.strip()
     if not text:
         raise _nothing_written(ctx)
     if stream.usage is not None:
         ctx.counter.observe(endpoint.model, prompt.breakdown.total, stream.usage.prompt_tokens)
     return _Rendered(text, ending, stream.model or endpoint.model, _usage(stream.usage))
+
+
+def _account(composed: Composed, remembering: Remembering) -> dict[str, object]:
+    """What was sent and why, for whoever asks later."""
+    account: dict[str, object] = {
+        "configuration": composed.configuration.value,
+        "breakdown": composed.prompt.breakdown.model_dump(mode="json"),
+        "recalled": remembering.figures(),
+    }
+    if composed.leaks:
+        account["leaks"] = [str(leak) for leak in composed.leaks]
+    return account
 
 
 def _usage(reported: Usage | None) -> TokenUsage | None:
@@ -156,8 +164,7 @@ class _Stream:
 
     async def _read(self, endpoint: Endpoint, request: Request) -> None:
         began = time.monotonic()
-        self.ctx.waits_for_others()
-        async with aclosing(endpoint.generate(request)) as chunks:
+        async with aclosing(endpoint.generate(request, self.ctx.waits_for_others)) as chunks:
             async for chunk in chunks:
                 if chunk.text:
                     self.ctx.figures.setdefault("first_token_s", round(time.monotonic() - began, 4))

@@ -5,7 +5,7 @@ consumer together with the end of its run.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +45,8 @@ class Context:
     counter: TokenCounter
     waits_for_others: Callable[[], None] = lambda: None
     """To be called when all that is left is waiting for an endpoint: bookkeeping may go on meanwhile."""
+    until_calm: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+    """Wait while a turn is on its way to its model: those few milliseconds belong to it."""
     stop_reason: str = ""
     figures: dict[str, Any] = field(default_factory=dict)
     beside: list[Payload] = field(default_factory=list)

@@ -5,7 +5,6 @@ may mend (a server that is down, a rate limit) is first left to the run's own re
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -47,7 +46,7 @@ async def decide(
     request = Request(messages=tuple(messages), sampler=sampler, slot=CLASSIFIER_SLOT)
     ctx.request = request
     try:
-        return await _in_turn(ctx.endpoints, request, schema, at_once=at_once)
+        return await _in_turn(ctx, request, schema, at_once=at_once)
     except FabulaError as failed:
         error_class = failed.error_class if isinstance(failed, EndpointFailed) else ErrorClass.REFUSED
         if not at_once and ctx.claim.token < TRIES.get(error_class, 0):
@@ -63,12 +62,18 @@ async def decide(
         return default
 
 
-async def _in_turn(endpoints: Endpoints, request: Request, schema: type[M], *, at_once: bool) -> M:
-    """Bookkeeping waits its turn; a decision somebody waits for does not."""
-    ask = partial(_asked, endpoints, request, schema)
+async def _in_turn(ctx: Context, request: Request, schema: type[M], *, at_once: bool) -> M:
+    """Bookkeeping waits its turn, and for a turn that is on its way to its model; a decision somebody waits
+    for does not."""
+    endpoints = ctx.endpoints
     if at_once:
         with endpoints.deciding.ahead():
-            return await ask()
+            return await _asked(endpoints, request, schema)
+
+    async def ask() -> M:
+        await ctx.until_calm()
+        return await _asked(endpoints, request, schema)
+
     return await endpoints.deciding.between(ask, yields=endpoints.one_processor)
 
 

@@ -6,6 +6,7 @@ Pages and reports that may take milliseconds use `store.queries` in a thread ins
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import apsw
 
@@ -113,9 +114,15 @@ def chat_of(found: Row) -> Chat:
     return Chat(*values)
 
 
+@lru_cache(maxsize=256)
+def _entities(stored: str) -> tuple[int, ...]:
+    """The entities of a stored list; a chat has few different ones."""
+    return tuple(json.loads(stored))
+
+
 def turn_of(found: Row) -> Turn:
     *said, present, significance, truncated, ended, model, run_id, recorded_at = found
-    there = tuple(json.loads(present))
+    there = _entities(present)
     return Turn(*(*said, there, significance, bool(truncated), ended, model, run_id, recorded_at))
 
 

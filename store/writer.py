@@ -38,10 +38,14 @@ def current_txn() -> Txn | None:
 
 @dataclass(slots=True)
 class Slots:
-    """How many more runs of each lane this process takes; touched on the writer's thread only."""
+    """How many more runs of each lane this process takes, the pressing lanes first; touched on the writer's
+    thread only. Lanes in `yielding` are left alone while something pressing is under way: somebody waits for
+    that commit, and claims cost it time."""
 
     boot_id: int
     free: dict[str, int]
+    yielding: frozenset[str] = frozenset()
+    pressed: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +193,11 @@ class Writer:
     def _claim(self, txn: Txn, free: dict[str, int]) -> list[Claim]:
         if self.slots is None:
             return []
-        return [
-            one
-            for lane, number in free.items()
-            if number > 0
-            for one in ledger.claim(self.connection, self.slots.boot_id, lane, number, now=txn.now)
-        ]
+        claims: list[Claim] = []
+        for lane, number in free.items():
+            if number > 0 and not (lane in self.slots.yielding and (claims or self.slots.pressed())):
+                claims += ledger.claim(self.connection, self.slots.boot_id, lane, number, now=txn.now)
+        return claims
 
     def _take(self, free: dict[str, int], claims: list[Claim]) -> None:
         """Count slots only once the commit has held."""

@@ -120,19 +120,36 @@ class Consumer:
 
     def _context(self, claim: Claim) -> Context:
         return Context(
-            claim, self.store, self.feed, self.endpoints, self.counter, lambda: self._leave_foreground(claim)
+            claim,
+            self.store,
+            self.feed,
+            self.endpoints,
+            self.counter,
+            lambda: self._leave_foreground(claim),
+            self._until_calm,
         )
 
+    async def _until_calm(self) -> None:
+        while self._foreground:
+            await self._calm.wait()
+
     def _leave_foreground(self, claim: Claim) -> None:
-        self._foreground.discard((claim.run_id, claim.token))
+        """The last to leave lets bookkeeping go on, and has claimed what was left alone meanwhile."""
+        if (claim.run_id, claim.token) not in self._foreground:
+            return
+        self._foreground.remove((claim.run_id, claim.token))
         if not self._foreground:
             self._calm.set()
             self._calm = trio.Event()
+            self.store.writer.post(lambda _: None)
 
     def _take_slots(self, boot: Boot) -> Callable[[Txn], None]:
         def step(txn: Txn) -> None:
             ledger.wake_due(txn.connection, now=txn.now)
-            self.store.writer.slots = Slots(boot.id, dict(self.slots))
+            yielding = frozenset({Lane.BOOKKEEPING.value})
+            self.store.writer.slots = Slots(
+                boot.id, dict(self.slots), yielding, lambda: bool(self._foreground)
+            )
 
         return step
 
@@ -141,8 +158,8 @@ class Consumer:
 
     async def _execute(self, claim: Claim) -> None:
         """Bookkeeping steps back for the moment between a turn and its request to the model."""
-        while claim.lane == Lane.BOOKKEEPING and self._foreground:
-            await self._calm.wait()
+        if claim.lane == Lane.BOOKKEEPING:
+            await self._until_calm()
         self.huey.storage.claimed.append(claim)
         task = self.huey.dequeue()
         await trio.to_thread.run_sync(self.huey.execute, task, limiter=self._threads)

@@ -8,6 +8,7 @@ is the caller's to default.
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from functools import cache
 from typing import Any
 
 import trio
@@ -106,6 +107,7 @@ def described_in(request: Request, schema: type[BaseModel]) -> Request:
     return request.model_copy(update={"messages": messages})
 
 
+@cache
 def strict_schema(schema: type[BaseModel]) -> JsonSchema:
     """The JSON schema as constrained decoding wants it: every field required, nothing besides them."""
     return dict(_strict(schema.model_json_schema()))

@@ -19,7 +19,7 @@ from pipeline.inference.gguf import ModelFile
 from pipeline.inference.lines import Patience, Wire
 from pipeline.inference.llama_process import Life, LlamaProcess, Stamina
 from pipeline.inference.openai import OpenAIEndpoint
-from pipeline.inference.types import Capabilities, Chunk, M, Request
+from pipeline.inference.types import Capabilities, Chunk, M, Request, Sent, ignored
 from store.errors import ErrorClass
 
 DEFAULT_CONTEXT = 4096
@@ -73,11 +73,11 @@ class EmbeddedLlama:
             alone = _alone(group)
             raise alone from alone.__cause__
 
-    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]:
         """The reply, chunk by chunk; closing the generator ends the request in the child."""
         server = await self.server()
         try:
-            async with aclosing(server.generate(request)) as chunks:
+            async with aclosing(server.generate(request, sent)) as chunks:
                 async for chunk in chunks:
                     yield chunk
         except EndpointFailed as error:

@@ -9,7 +9,7 @@ import json
 import re
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +18,7 @@ import httpx
 import trio
 
 from pipeline.inference import errors
+from pipeline.inference.types import Sent, ignored
 from store.errors import Invalid
 
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
@@ -52,14 +53,16 @@ class Wire:
     patience: Patience = field(default_factory=Patience)
 
     @asynccontextmanager
-    async def stream(self, path: str, body: Mapping[str, Any]) -> AsyncIterator["Answer"]:
+    async def stream(
+        self, path: str, body: Mapping[str, Any], sent: Sent = ignored
+    ) -> AsyncIterator["Answer"]:
         """A streamed answer; leaving the block closes the connection, so the server stops generating.
 
         Raises:
             EndpointFailed: the status is not 200, or there was no answer in time.
         """
         deadline = trio.current_time() + self.patience.first_s
-        response = await self._send("POST", path, body, deadline)
+        response = await self._send("POST", path, body, deadline, sent)
         answer = Answer(self, response, deadline)
         try:
             if response.status_code != 200:
@@ -94,9 +97,15 @@ class Wire:
             raise errors.garbled(self.name, self.scrubbed(text)) from error
 
     async def _send(
-        self, method: str, path: str, body: Mapping[str, Any] | None, deadline: float
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        deadline: float,
+        sent: Sent = ignored,
     ) -> httpx.Response:
         request = self._request(method, path, body)
+        request.extensions["trace"] = _telling(sent)
         try:
             with trio.fail_at(deadline):
                 return await self.client.send(request, stream=True)
@@ -209,6 +218,16 @@ class Answer:
                 pass
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_S):
             await self._response.aclose()
+
+
+def _telling(sent: Sent) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
+    """httpcore tells every step of a request; we want to know of one."""
+
+    async def trace(step: str, _info: Mapping[str, Any]) -> None:
+        if step == "http11.send_request_body.complete":
+            sent()
+
+    return trace
 
 
 def trusting_nobody() -> ssl.SSLContext:

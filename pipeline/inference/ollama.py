@@ -13,7 +13,7 @@ from pipeline.inference import errors
 from pipeline.inference.decide import JsonSchema, decided
 from pipeline.inference.lines import Wire, clean
 from pipeline.inference.reading import finish_of, integer, parsed, reply, reported, text_of, whole
-from pipeline.inference.types import Capabilities, Chunk, Finish, M, Request, Usage
+from pipeline.inference.types import Capabilities, Chunk, Finish, M, Request, Sent, Usage, ignored
 
 LARGEST_CONTEXT = 16_384
 """Ollama reserves memory for the whole context it is asked for, so a model's full 128K is not a default."""
@@ -52,9 +52,9 @@ class OllamaEndpoint:
             samplers=frozenset(_OPTIONS),
         )
 
-    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]:
         """The reply, chunk by chunk; closing the generator ends the request upstream."""
-        chunks = reply(self.wire, "/api/chat", self.body(request), _Lines(self.name))
+        chunks = reply(self.wire, "/api/chat", self.body(request), _Lines(self.name), sent)
         async with aclosing(chunks):
             async for chunk in chunks:
                 yield chunk

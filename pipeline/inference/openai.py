@@ -19,7 +19,7 @@ from pipeline.inference.dialects import (
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.lines import Wire, clean
 from pipeline.inference.reading import finish_of, integer, parsed, reply, reported, text_of, whole
-from pipeline.inference.types import Capabilities, Chunk, Finish, M, Request, Usage
+from pipeline.inference.types import Capabilities, Chunk, Finish, M, Request, Sent, Usage, ignored
 
 PROBE_S = 5.0
 EMBED_S = 60.0
@@ -50,9 +50,9 @@ class OpenAIEndpoint:
             samplers=frozenset(self.dialect.samplers),
         )
 
-    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]:
         """The reply, chunk by chunk; closing the generator ends the request upstream."""
-        chunks = reply(self.wire, "chat/completions", self.body(request), _Events(self.name))
+        chunks = reply(self.wire, "chat/completions", self.body(request), _Events(self.name), sent)
         async with aclosing(chunks):
             async for chunk in chunks:
                 yield chunk

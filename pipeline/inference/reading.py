@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from pipeline.inference import errors
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.lines import MAX_ANSWER_BYTES, Answer, Wire
-from pipeline.inference.types import Chunk, Finish
+from pipeline.inference.types import Chunk, Finish, Sent, ignored
 
 _STATUSES = frozenset(str(status) for status in range(400, 600))
 _LENGTH = ("length", "max_tokens", "max_length")
@@ -36,14 +36,14 @@ class Reading(Protocol):
 
 
 async def reply(
-    wire: Wire, path: str, body: Mapping[str, Any], reading: Reading
+    wire: Wire, path: str, body: Mapping[str, Any], reading: Reading, sent: Sent = ignored
 ) -> AsyncGenerator[Chunk, None]:
     """The chunks of one reply. Closing this generator closes the connection.
 
     Raises:
         EndpointFailed: at once, or after chunks that have already been yielded and are the caller's to keep.
     """
-    async with wire.stream(path, body) as answer:
+    async with wire.stream(path, body, sent) as answer:
         while not reading.over and (line := await _next(answer, reading)) is not None:
             chunk = reading.feed(line)
             if reading.finish is not None:

@@ -1,6 +1,6 @@
 """What goes to an endpoint and what comes back, the same for every kind of endpoint."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeVar
 
@@ -78,13 +78,21 @@ class Capabilities:
     """It computes on our own cores: two requests at once slow each other."""
 
 
+Sent = Callable[[], None]
+
+
+def ignored() -> None:
+    """For those who need not know when a request is on the wire."""
+
+
 class Endpoint(Protocol):
-    """A model behind an address. Closing the generator of `generate` ends the request upstream."""
+    """A model behind an address. Closing the generator of `generate` ends the request upstream; `sent` is
+    called when the request is on the wire and there is nothing left but to wait."""
 
     name: str
     model: str
 
-    def generate(self, request: Request) -> AsyncGenerator[Chunk, None]: ...
+    def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]: ...
 
     async def decide(self, request: Request, schema: type[M]) -> M: ...
 

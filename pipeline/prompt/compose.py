@@ -51,15 +51,21 @@ def compose(
         PromptTooLarge: what must be in it exceeds the hard budget.
         NotFound: the turn or the speaker does not exist.
     """
-    scene = scene_before(db, turn_id, speaker_id, recall)
-    prompt = assemble(scene, measure.counter, measure.budgets, layout=measure.layout)
-    chat_id = views.turn(db, turn_id).chat_id
-    found = tuple(leaks(db, chat_id, speaker_id, prompt.blocks))
-    if found:
-        log.error("a prompt held what its speaker cannot know", chat=chat_id, leaks=list(map(str, found)))
-        scene = _cleared(scene_before(db, turn_id, speaker_id, recall), without(found))
+    db.execute(
+        "BEGIN"
+    )  # one snapshot: what is committed meanwhile neither mixes in nor empties the page cache
+    try:
+        scene = scene_before(db, turn_id, speaker_id, recall)
         prompt = assemble(scene, measure.counter, measure.budgets, layout=measure.layout)
-    return Composed(prompt, scene.configuration, found)
+        chat_id = views.turn(db, turn_id).chat_id
+        found = tuple(leaks(db, chat_id, speaker_id, prompt.blocks))
+        if found:
+            log.error("a prompt held what its speaker cannot know", chat=chat_id, leaks=list(map(str, found)))
+            scene = _cleared(scene_before(db, turn_id, speaker_id, recall), without(found))
+            prompt = assemble(scene, measure.counter, measure.budgets, layout=measure.layout)
+        return Composed(prompt, scene.configuration, found)
+    finally:
+        db.execute("COMMIT")
 
 
 def _cleared(scene: Scene, out: frozenset[tuple[Origin, int]]) -> Scene:

@@ -16,11 +16,11 @@ from pipeline.prompt.blocks import Block, Origin, Piece
 CHECKS = {
     Origin.TURN: (
         "SELECT turn.id FROM turn WHERE turn.id IN (SELECT value FROM json_each(:ids))"
-        " AND turn.chat_id = :chat AND EXISTS (SELECT 1 FROM json_each(turn.present) WHERE value = :speaker)"
+        " AND +turn.chat_id = :chat AND EXISTS (SELECT 1 FROM json_each(turn.present) WHERE value = :speaker)"
     ),
     Origin.MEMORY: (
         "SELECT memory.id FROM memory WHERE memory.id IN (SELECT value FROM json_each(:ids))"
-        " AND memory.chat_id = :chat AND memory.owner_id = :speaker"
+        " AND +memory.chat_id = :chat AND +memory.owner_id = :speaker"
         " AND EXISTS (SELECT 1 FROM json_each(memory.witnesses) WHERE value = :speaker)"
     ),
     Origin.FACT: (
@@ -40,7 +40,8 @@ CHECKS = {
         " AND chat_id = :chat"
     ),
 }
-"""Which of the named rows the speaker may know."""
+"""Which of the named rows the speaker may know. The plus signs keep SQLite from reading a whole chat by its
+index where a few rows are named."""
 UNCHECKED = frozenset(
     {Origin.INSTRUCTION, Origin.PERSONA, Origin.NOTE, Origin.GROUP, Origin.PLACE, Origin.WORLD}
 )

@@ -12,6 +12,8 @@ _BRACKETS = re.compile(r"\(\(|\(|\)")
 
 def strip_ooc(text: str) -> str:
     """The text without its out-of-character parts."""
+    if "((" not in text:
+        return text
     return "".join(part for part, hidden in parts(text) if not hidden)
 
 

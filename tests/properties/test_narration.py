@@ -19,7 +19,7 @@ from pipeline.context import checkpoint
 from pipeline.endpoints import Opened
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.errors import EndpointFailed
-from pipeline.inference.types import Capabilities, Chunk, Request
+from pipeline.inference.types import Capabilities, Chunk, Request, Sent, ignored
 from pipeline.stage import Lane, Pipeline
 from store import ledger, queries, rebuild
 from store.errors import ErrorClass
@@ -51,7 +51,7 @@ class Telling:
     def opened(self) -> Opened:
         return Opened(Profile(name=self.name, kind="embedded"), self, Capabilities())
 
-    async def generate(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    async def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]:
         for piece in self.pieces:
             yield Chunk(piece)
         if self.ending == "dropped":
