@@ -5,7 +5,6 @@ cl100k is within a tenth of what current models count in English and up to a fif
 """
 
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -21,7 +20,13 @@ LEAST_PLAUSIBLE = 0.5
 from it, because a factor that is too low overflows the context."""
 MESSAGE_OVERHEAD = 6
 """Tokens a chat template adds around one message: role marks, separators and a line break."""
-KEPT_COUNTS = 20_000
+KEPT_COUNTS = 10_000
+"""How many counts of each generation are remembered."""
+SHORT_CHARS = 400
+
+
+def _digest(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 @dataclass
@@ -30,24 +35,28 @@ class TokenCounter:
     first count (about a third of a second), so a program counts a word in a thread when it starts."""
 
     _factors: dict[str, float] = field(default_factory=dict)
-    _counts: OrderedDict[bytes, int] = field(default_factory=OrderedDict)
+    _counts: dict[str | bytes, int] = field(default_factory=dict)
+    _earlier: dict[str | bytes, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, text: str) -> int:
-        """cl100k tokens of a text; remembered by digest, because a dialogue is counted again at every turn
-        and the texts themselves would fill the memory. What looks like a special token is text."""
-        digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        """cl100k tokens of a text; remembered, because a dialogue is counted again at every turn, long ones by
+        their digest, because they would fill the memory. What looks like a special token is text."""
+        key = text if len(text) <= SHORT_CHARS else _digest(text)
+        known = self._counts.get(key)
+        if known is None:
+            known = self._earlier.get(key)
+            if known is None:
+                known = len(tiktoken.get_encoding(ENCODING).encode_ordinary(text))
+            self._keep(key, known)
+        return known
+
+    def _keep(self, key: str | bytes, number: int) -> None:
+        """Two generations instead of an order of use: reading what is known then changes nothing."""
         with self._lock:
-            known = self._counts.get(digest)
-            if known is not None:
-                self._counts.move_to_end(digest)
-                return known
-        number = len(tiktoken.get_encoding(ENCODING).encode_ordinary(text))
-        with self._lock:
-            self._counts[digest] = number
-            if len(self._counts) > KEPT_COUNTS:
-                self._counts.popitem(last=False)
-        return number
+            if len(self._counts) >= KEPT_COUNTS:
+                self._earlier, self._counts = self._counts, {}
+            self._counts[key] = number
 
     def factor(self, model: str) -> float:
         """How many of the model's tokens one cl100k token stands for, on the safe side."""

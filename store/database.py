@@ -27,7 +27,7 @@ def connect(path: Path, *, query_only: bool) -> apsw.Connection:
     """A connection with the pragmas every part of Fabula relies on."""
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA mmap_size = 268435456")
     if query_only:
         connection.execute("PRAGMA query_only = ON")
     return connection

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import apsw
 
@@ -62,8 +63,7 @@ class Chat:
         return (self.host_id,) if self.guest_id is None else (self.host_id, self.guest_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """One turn; `speaker_id` None is you, `present` the entities that perceived it. Dialogue order is
     (anchor_id, id)."""
 

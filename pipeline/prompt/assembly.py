@@ -71,7 +71,8 @@ def assemble(scene: Scene, counter: ModelCounter, budgets: Budgets, *, layout: L
 
 def _recalled(scene: Scene, lines: Sequence[Said], counter: ModelCounter, room: int) -> list[Fitted]:
     """What comes back to mind of the turns that do not stand in the prompt anyway, as far as it fits."""
-    if scene.recall is None:
+    whole_chat = bool(lines) and lines[0].line.ordinal == 0
+    if scene.recall is None or whole_chat:
         return []
     part = scene.recall(frozenset(one.line.turn_id for one in lines))
     return [trimmed(part, counter, room)] if part.pieces else []

@@ -5,6 +5,7 @@ must is never trimmed; should goes when the budget is short; nice goes first.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -37,8 +38,7 @@ class Origin(StrEnum):
     STATE = "state"
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A text in a prompt, the events it descends from and how the speaker came to know them. `row_id` names
     the memory, fact or summary it is. A block is trimmed piece by piece."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from pipeline.prompt.blocks import Piece, Tier
 
@@ -43,8 +44,7 @@ class You:
     persona: str
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One turn of the dialogue. `ordinal` counts the chat's turns from 0; `speaker_id` None is you."""
 
     turn_id: int

@@ -9,6 +9,7 @@ and every preview finds the same window.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.prompt.scene import Line
@@ -20,8 +21,7 @@ room is used on average."""
 _RAREST = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """A line as it goes into a prompt: without what is out of character, and what it costs in tokens."""
 
     line: Line
