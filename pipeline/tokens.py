@@ -40,8 +40,8 @@ class TokenCounter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, text: str) -> int:
-        """cl100k tokens of a text; remembered, because a dialogue is counted again at every turn, long ones by
-        their digest, because they would fill the memory. What looks like a special token is text."""
+        """cl100k tokens of a text; remembered, because a dialogue is counted again at every turn; long ones
+        by their digest, because they would fill the memory. What looks like a special token is text."""
         key = text if len(text) <= SHORT_CHARS else _digest(text)
         known = self._counts.get(key)
         if known is None:

@@ -54,8 +54,8 @@ def assemble(scene: Scene, counter: ModelCounter, budgets: Budgets, *, layout: L
     must = sum(block.tokens for block in fixed) + beside
     parts = fitted(scene, counter, budgets.soft - must, reserve=layout == "cache")
     must_blocks = (*fixed, *(one.block for one in parts.fitted if one.part.tier is Tier.MUST))
-    if must + parts.must_tokens > budgets.hard:
-        raise PromptTooLarge(_breakdown(must_blocks, budgets, layout, beside=beside))
+    if must + parts.must_tokens + parts.note_tokens > budgets.hard:
+        raise PromptTooLarge(_breakdown(must_blocks, budgets, layout, beside=beside + parts.note_tokens))
     window = newest_that_fit(dialogue, parts.room_left, telling, steps=layout == "cache")
     lines = (*window.lines, answered) if answered is not None else window.lines
     opening = _opening(window, lines, scene.speaker.id)
@@ -64,7 +64,7 @@ def assemble(scene: Scene, counter: ModelCounter, budgets: Budgets, *, layout: L
     messages = [Message(role="system", content=_joined(identity.text, persona.text, *head)), *opening]
     messages = _spoken(messages, lines, scene.speaker.id, _note(scene, tail))
     blocks = (identity, persona, *_ordered(known, _dialogue(window)), *fixed[2:])
-    beside = sum(counter.message(message.content) for message in opening)
+    beside = sum(counter.message(message.content) for message in opening) + parts.note_tokens
     made = _breakdown(blocks, budgets, layout, beside=beside)
     return Prompt(_closed(messages, closing), made, blocks)
 

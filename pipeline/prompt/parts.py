@@ -35,6 +35,7 @@ class FittedParts:
 
     fitted: tuple[Fitted, ...]
     must_tokens: int
+    note_tokens: int
     room_left: int
     recall_room: int
 
@@ -57,7 +58,7 @@ def fitted(scene: Scene, counter: ModelCounter, room: int, *, reserve: bool) -> 
         used += allowance if set_aside else spent
         recall_room = allowance - spent
     in_order = tuple(chosen[part.name] for part in scene.parts)
-    return FittedParts(in_order, must_tokens + beside, room - used, recall_room)
+    return FittedParts(in_order, must_tokens, beside, room - used, recall_room)
 
 
 def _by_tier(parts: Sequence[Part], where: Where) -> list[Part]:

@@ -5,9 +5,10 @@ from hypothesis import strategies as st
 
 from pipeline.inference.types import Message
 from pipeline.prompt.assembly import assemble
+from pipeline.prompt.blocks import Piece, Tier
 from pipeline.prompt.budget import Budgets, PromptTooLarge
 from pipeline.prompt.ooc import parts, strip_ooc
-from pipeline.prompt.scene import Line, Scene, Speaker, You
+from pipeline.prompt.scene import Line, Part, Scene, Speaker, Where, You
 from pipeline.tokens import TokenCounter
 from tests.properties.simulation import TEXTS
 
@@ -18,12 +19,30 @@ LONG = st.builds(lambda text, times: (text + " ") * times, TEXTS, st.integers(1,
 """Short and long, and not only the same over and over: what is cut off must be missed."""
 
 
+PIECES = st.lists(LONG.map(lambda text: Piece(text.strip())), min_size=1, max_size=8).map(tuple)
+PARTS = st.builds(
+    Part,
+    st.sampled_from(["state", "edge", "group", "world", "scene", "activities", "pinned"]),
+    st.sampled_from([Tier.MUST, Tier.SHOULD]),
+    st.sampled_from(Where),
+    st.just("Of Ada"),
+    PIECES,
+)
+MEMORIES = st.builds(
+    Part, st.just("memories"), st.just(Tier.NICE), st.just(Where.TAIL), st.just("Remembered"), PIECES
+)
+
+
 @st.composite
 def scenes(draw: st.DrawFn) -> Scene:
     said = draw(st.lists(LONG, min_size=1, max_size=40))
     lines = [Line(n, n, draw(st.sampled_from([None, 1])), "x", text) for n, text in enumerate(said)]
     speaker = Speaker(1, "Ada", draw(LONG), draw(LONG), draw(LONG))
-    return Scene(speaker, You("Sam", draw(LONG)), lines[::-1])
+    parts = draw(st.lists(PARTS, max_size=6, unique_by=lambda part: part.name))
+    memories = draw(st.none() | MEMORIES)
+    recall = (lambda _shown: memories) if memories is not None else None
+    you = You("Sam", draw(LONG))
+    return Scene(speaker, you, lines[::-1], tuple(parts), named=draw(st.booleans()), recall=recall)
 
 
 @settings(max_examples=150)
@@ -52,6 +71,10 @@ def test_hard_budgets_hold_and_must_blocks_are_whole(
         assert made.breakdown.total <= budgets.hard
         text = "\n".join(message.content for message in made.messages)
         newest = next(iter(scene.dialogue))
+        for part in (part for part in scene.parts if part.tier is Tier.MUST):
+            assert all(piece.text in text for piece in part.pieces)
+        for block in made.blocks:
+            assert all(piece.text in text for piece in block.pieces), "the account tells what was sent"
         for must in (scene.speaker.description, scene.speaker.personality, scene.you.persona):
             assert must.strip() in text
         assert strip_ooc(newest.text).strip() in text
