@@ -21,7 +21,9 @@ from store.store import open_store
 from store.txn import Txn
 from workers.program import Program, open_program
 
-TURNS, CLASSIC_TURNS = 40, 3
+TURNS, CLASSIC_TURNS = 40, 4
+WARM_UP = 6
+"""Turns before those that count: the server's cache is filled, and the counter learns the model's measure."""
 FILL = 240
 REPLY_TOKENS = 48
 CONFIG = """
@@ -64,9 +66,9 @@ def prefix() -> Report:
 
 
 def _reread(played: list[Played]) -> float:
-    """The share of prompt tokens that were read again; the first reply of a process has nothing cached."""
-    asked = sum(one.prompt_tokens for one in played[1:])
-    return 1 - sum(one.cached_tokens for one in played[1:]) / asked
+    """The share of prompt tokens that were read again."""
+    asked = sum(one.prompt_tokens for one in played)
+    return 1 - sum(one.cached_tokens for one in played) / asked
 
 
 async def _play(layout: str, turns: int) -> list[Played]:
@@ -75,9 +77,9 @@ async def _play(layout: str, turns: int) -> list[Played]:
         chat_id = _filled(data / "chat.db")
         async with open_program(data_paths(data, {}), environ={}) as program:
             chance = random.Random(7)
-            for number in range(turns + 1):
+            for number in range(WARM_UP + turns):
                 await _turn(program, chat_id, f"{_words(chance, 12)}. What now, {number}?")
-            return _played(program, chat_id)[-turns - 1 :]
+            return _played(program, chat_id)[-turns:]
 
 
 def _filled(database: Path) -> int:
