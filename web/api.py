@@ -9,7 +9,7 @@ from starlette.routing import Route
 from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
-from web import api_state
+from web import api_state, why
 from web.endpoints import chosen
 from web.events import chat_events
 from web.models import (
@@ -184,6 +184,7 @@ OPERATIONS: Sequence[Operation] = (
         headers=("Last-Event-ID",),
     ),
     *api_state.OPERATIONS,
+    *why.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
     Operation(
         "GET",

@@ -6,21 +6,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.test_browser import CHROMIUM, QUIET, WAIT_MS, send, watched
+from tests.e2e.test_browser import WAIT_MS, send, watched
 from tests.processes import fake_process, narrate_with, server
 
 pytestmark = pytest.mark.slow
 SIZES = ((1200, 900), (360, 720))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 import trio
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.e2e.test_browser import CHROMIUM, QUIET, create_bot_and_chat, send, watched
+from tests.e2e.conftest import CHROMIUM, QUIET
+from tests.e2e.test_browser import create_bot_and_chat, send, watched
 from tests.fakes.endpoint import fake_endpoint
 from tests.web.conftest import open_site
 from tests.web.test_endpoints import ollama_at

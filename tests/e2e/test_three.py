@@ -1,27 +1,18 @@
 """You, a host and a guest in a real browser: who is named answers, on the scripted model and a real one."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from store import rebuild
 from store.database import connect
-from tests.e2e.test_browser import CHROMIUM, QUIET, WAIT_MS, send
+from tests.e2e.test_browser import WAIT_MS, send
 from tests.processes import fake_process, narrate_with, server
 
 pytestmark = pytest.mark.slow
 EMBEDDED_WAIT_MS = 90_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield chromium
-        chromium.close()
 
 
 def three(address: str) -> str:
