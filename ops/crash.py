@@ -34,6 +34,8 @@ from store.database import connect
 from store.rows import row, rows
 
 CHATS = 3
+ONE_OF_A_RUN = "kind IN ('turn.assistant', 'floor.given', 'significance.scored') AND run_id IS NOT NULL"
+"""Of these a run records one at most; of others, such as the edges of a turn, several belong together."""
 LONGEST_LIFE_S = 1.2
 DRAIN_LIMIT_S = 120
 CHAINS = 40
@@ -159,7 +161,8 @@ def _check_runs(db: apsw.Connection, books: Books) -> None:
         " AND a.token = run.token WHERE state != 'done'",
     )
     books.expect(not unsettled, f"runs not done: {unsettled[:5]}")
-    twice = rows(db, "SELECT run_id FROM event WHERE run_id IS NOT NULL GROUP BY run_id HAVING count(*) > 1")
+    twice = rows(db, "SELECT run_id FROM attempt WHERE outcome = 'done' GROUP BY run_id HAVING count(*) > 1")
+    twice += rows(db, f"SELECT run_id FROM event WHERE {ONE_OF_A_RUN} GROUP BY run_id HAVING count(*) > 1")
     books.expect(not twice, f"runs with two effects: {twice[:5]}")
     left = rows(db, "SELECT run_id FROM partial")
     books.expect(not left, f"partials left over: {left[:5]}")

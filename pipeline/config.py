@@ -7,101 +7,34 @@ keeps a person's comments and order.
 import re
 from collections.abc import Mapping, MutableMapping
 from itertools import count
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 from tomlkit.items import InlineTable
 
 from pipeline.config_file import check_private, parsed, validated, write_whole
 from pipeline.config_paths import DataPaths
+from pipeline.config_sections import (
+    HOUSE_SAMPLER,
+    EndpointSecrets,
+    EndpointSection,
+    Environment,
+    File,
+    PromptSection,
+    Secrets,
+    Server,
+)
 from pipeline.inference.embedder import BUNDLED, MODEL, OFF, Choice
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.types import Sampler
-from pipeline.prompt.budget import SMALLEST_REPLY, Budgets
+from pipeline.prompt.budget import Budgets
 from store.errors import Conflict, Invalid
 from store.recall import TEXT_WEIGHT
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _IT = "The endpoint"
-HOUSE_SAMPLER = Sampler(temperature=0.8, top_p=0.95, min_p=0.05, repeat_penalty=1.1)
-"""What `[sampler]` changes setting by setting: to name one leaves the others as they are."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Server(_Section):
-    """`[server]`: where the page is served."""
-
-    host: str = "127.0.0.1"
-    port: int = Field(default=8321, ge=0, le=65535, strict=True)
-
-
-class EndpointSection(_Section):
-    """`[endpoint.NAME]`: where a model is. Its key is in secrets.toml or the environment, never here."""
-
-    kind: str = Field(default="openai", pattern="^(openai|ollama|embedded)$")
-    base_url: str = ""
-    model: str = ""
-    model_path: str = ""
-    api_key_env: str = ""
-    context_tokens: int | None = Field(default=None, ge=512, strict=True)
-
-
-class _SamplerSection(Sampler):
-    model_config = ConfigDict(allow_inf_nan=False)
-    max_tokens: int = Field(default=512, ge=SMALLEST_REPLY, strict=True)
-
-
-class ProfileSection(_Section):
-    """`[profile]`: which endpoint does what."""
-
-    narrate: str = ""
-    classify: str = ""
-    fallback: str = ""
-    embed: str = ""
-    text_weight: float = Field(default=TEXT_WEIGHT, ge=0.0, le=1.0, allow_inf_nan=False)
-
-
-class PromptSection(_Section):
-    """`[prompt]`: how prompts are laid out; auto is cache wherever the endpoint caches prefixes."""
-
-    layout: Literal["auto", "cache", "classic"] = "auto"
-
-
-class _File(_Section):
-    server: Server = Server()
-    prompt: PromptSection = PromptSection()
-    endpoint: dict[str, EndpointSection] = {}
-    sampler: _SamplerSection = _SamplerSection()
-    budget: Budgets = Budgets()
-    profile: ProfileSection = ProfileSection()
-
-
-class _ServerSecrets(_Section):
-    token: SecretStr | None = None
-
-
-class _EndpointSecrets(_Section):
-    api_key: SecretStr | None = None
-
-
-class _Secrets(_Section):
-    server: _ServerSecrets = _ServerSecrets()
-    endpoint: dict[str, _EndpointSecrets] = {}
-
-
-class _Environment(BaseModel):
-    """The variables that stand over the files; an empty one counts as not set."""
-
-    model_config = ConfigDict(frozen=True)
-    FABULA_HOST: str | None = None
-    FABULA_PORT: int | None = Field(default=None, ge=0, le=65535)
-    FABULA_TOKEN: SecretStr | None = None
-    FABULA_EMBED: str | None = None
 
 
 class Config(BaseModel):
@@ -136,10 +69,10 @@ def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
     Raises:
         Invalid: a key or value is wrong, or the host is open to others without a token.
     """
-    read = validated(_File, parsed(paths.config), paths.config)
+    read = validated(File, parsed(paths.config), paths.config)
     check_private(paths.secrets)
-    secrets = validated(_Secrets, parsed(paths.secrets), paths.secrets)
-    over = validated(_Environment, {key: value for key, value in environ.items() if value}, "The environment")
+    secrets = validated(Secrets, parsed(paths.secrets), paths.secrets)
+    over = validated(Environment, {key: value for key, value in environ.items() if value}, "The environment")
     given = {"host": over.FABULA_HOST, "port": over.FABULA_PORT}
     token = over.FABULA_TOKEN or secrets.server.token
     config = Config(
@@ -185,12 +118,12 @@ def plan_endpoint(
     """
     url = validated(Profile, {"name": "it", "kind": section.kind, "base_url": section.base_url}, _IT).base_url
     section = section.model_copy(update={"base_url": url})
-    read = validated(_File, parsed(paths.config), paths.config)
+    read = validated(File, parsed(paths.config), paths.config)
     check_private(paths.secrets)
-    secrets = validated(_Secrets, parsed(paths.secrets), paths.secrets)
+    secrets = validated(Secrets, parsed(paths.secrets), paths.secrets)
     name = name or _name_for(section, read.endpoint, secrets, suggested)
     there = read.endpoint.get(name)
-    stored = secrets.endpoint.get(name, _EndpointSecrets()).api_key
+    stored = secrets.endpoint.get(name, EndpointSecrets()).api_key
     if there is not None and _place(there) == _place(section):
         section = there.model_copy(update={"model": section.model})
     elif (stored and not key) or (there is not None and environ.get(key_variable(name))):
@@ -203,7 +136,7 @@ def plan_endpoint(
 
 
 def _name_for(
-    section: EndpointSection, known: Mapping[str, EndpointSection], secrets: _Secrets, suggested: str
+    section: EndpointSection, known: Mapping[str, EndpointSection], secrets: Secrets, suggested: str
 ) -> str:
     """The name the file has for this address, else a free one."""
     here = [name for name, one in known.items() if _place(one) == _place(section)]
@@ -237,11 +170,11 @@ def save_endpoint(
         Invalid: the endpoint or the file would not be right; neither file is changed.
     """
     document = parsed(paths.config)
-    validated(_File, document, paths.config)
+    validated(File, document, paths.config)
     _put(_table_of(document, name), section)
     if make_narrator:
         document.setdefault("profile", tomlkit.table())["narrate"] = name
-    validated(_File, document, paths.config)
+    validated(File, document, paths.config)
     _profile(name, section, SecretStr(key) if key else None, paths)
     if key:
         _save_key(paths, name, key)
@@ -271,12 +204,12 @@ def _put(table: MutableMapping[str, Any], section: EndpointSection) -> None:
 def _save_key(paths: DataPaths, name: str, key: str) -> None:
     check_private(paths.secrets)
     secrets = parsed(paths.secrets)
-    validated(_Secrets, secrets, paths.secrets)
+    validated(Secrets, secrets, paths.secrets)
     _table_of(secrets, name)["api_key"] = key
     write_whole(paths.secrets, tomlkit.dumps(secrets), 0o600)
 
 
-def _budget(read: _File, paths: DataPaths) -> Budgets:
+def _budget(read: File, paths: DataPaths) -> Budgets:
     """[sampler] max_tokens and [budget] response are one thing: the room of a reply."""
     if "max_tokens" not in read.sampler.model_fields_set:
         return read.budget
@@ -291,7 +224,7 @@ def _budget(read: _File, paths: DataPaths) -> Budgets:
 
 
 def _opened(
-    read: _File, use: str, secrets: _Secrets, environ: Mapping[str, str], paths: DataPaths
+    read: File, use: str, secrets: Secrets, environ: Mapping[str, str], paths: DataPaths
 ) -> Profile | None:
     """The endpoint of one use; naming the narrator for another use opens no second one."""
     name = getattr(read.profile, use)
@@ -301,7 +234,7 @@ def _opened(
 
 
 def _embedder(
-    name: str, read: _File, secrets: _Secrets, environ: Mapping[str, str], paths: DataPaths
+    name: str, read: File, secrets: Secrets, environ: Mapping[str, str], paths: DataPaths
 ) -> Choice:
     """An endpoint by its name, "off" for none, and otherwise the bundled model."""
     if name not in read.endpoint and name in ("", BUNDLED, MODEL):
@@ -318,7 +251,7 @@ def _embedder(
 
 
 def _named(
-    name: str, read: _File, use: str, secrets: _Secrets, environ: Mapping[str, str], paths: DataPaths
+    name: str, read: File, use: str, secrets: Secrets, environ: Mapping[str, str], paths: DataPaths
 ) -> Profile:
     section = read.endpoint.get(name)
     if section is None:
@@ -328,7 +261,7 @@ def _named(
             hint=f"Name one of these: {known}; or add [endpoint.{name}].",
         )
     given = environ.get(section.api_key_env or key_variable(name))
-    stored = secrets.endpoint.get(name, _EndpointSecrets()).api_key
+    stored = secrets.endpoint.get(name, EndpointSecrets()).api_key
     return _profile(name, section, SecretStr(given) if given else stored, paths)
 
 

@@ -11,8 +11,9 @@ from functools import partial
 
 import trio
 
-from pipeline.config import EndpointSection, Planned, plan_endpoint, save_endpoint
+from pipeline.config import Planned, plan_endpoint, save_endpoint
 from pipeline.config_paths import DataPaths
+from pipeline.config_sections import EndpointSection
 from pipeline.endpoints import Endpoints, Opened
 from pipeline.inference.discovery import Candidate, Found, discover
 from pipeline.inference.errors import EndpointFailed

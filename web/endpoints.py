@@ -5,7 +5,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pipeline.config import EndpointSection
+from pipeline.config_sections import EndpointSection
 from pipeline.engine import Engine
 from store.errors import FabulaError
 from web.errors import invalid, status_of, told

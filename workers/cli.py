@@ -13,7 +13,8 @@ import trio
 import typer
 from rich.progress import Progress
 
-from pipeline.config import EndpointSection, load, save_endpoint
+from pipeline.config import load, save_endpoint
+from pipeline.config_sections import EndpointSection
 from pipeline.play import Play
 from store import ledger, queries, rebuild
 from store.errors import FabulaError, Invalid, NotFound

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import EndpointSection, key_variable, load, plan_endpoint, save_endpoint
+from pipeline.config import key_variable, load, plan_endpoint, save_endpoint
 from pipeline.config_paths import DataPaths, data_paths
+from pipeline.config_sections import EndpointSection
 from pipeline.inference.endpoints import Profile
 from store.errors import Conflict, Invalid
 

@@ -1,0 +1,89 @@
+"""The sections of `config.toml` and `secrets.toml`, and the variables that stand over them: what may be said
+where, and what is right.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from pipeline.inference.types import Sampler
+from pipeline.prompt.budget import SMALLEST_REPLY, Budgets
+from store.recall import TEXT_WEIGHT
+
+HOUSE_SAMPLER = Sampler(temperature=0.8, top_p=0.95, min_p=0.05, repeat_penalty=1.1)
+"""What `[sampler]` changes setting by setting: to name one leaves the others as they are."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Server(Section):
+    """`[server]`: where the page is served."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8321, ge=0, le=65535, strict=True)
+
+
+class EndpointSection(Section):
+    """`[endpoint.NAME]`: where a model is. Its key is in secrets.toml or the environment, never here."""
+
+    kind: str = Field(default="openai", pattern="^(openai|ollama|embedded)$")
+    base_url: str = ""
+    model: str = ""
+    model_path: str = ""
+    api_key_env: str = ""
+    context_tokens: int | None = Field(default=None, ge=512, strict=True)
+
+
+class SamplerSection(Sampler):
+    model_config = ConfigDict(allow_inf_nan=False)
+    max_tokens: int = Field(default=512, ge=SMALLEST_REPLY, strict=True)
+
+
+class ProfileSection(Section):
+    """`[profile]`: which endpoint does what."""
+
+    narrate: str = ""
+    classify: str = ""
+    fallback: str = ""
+    embed: str = ""
+    text_weight: float = Field(default=TEXT_WEIGHT, ge=0.0, le=1.0, allow_inf_nan=False)
+
+
+class PromptSection(Section):
+    """`[prompt]`: how prompts are laid out; auto is cache wherever the endpoint caches prefixes."""
+
+    layout: Literal["auto", "cache", "classic"] = "auto"
+
+
+class File(Section):
+    server: Server = Server()
+    prompt: PromptSection = PromptSection()
+    endpoint: dict[str, EndpointSection] = {}
+    sampler: SamplerSection = SamplerSection()
+    budget: Budgets = Budgets()
+    profile: ProfileSection = ProfileSection()
+
+
+class ServerSecrets(Section):
+    token: SecretStr | None = None
+
+
+class EndpointSecrets(Section):
+    api_key: SecretStr | None = None
+
+
+class Secrets(Section):
+    server: ServerSecrets = ServerSecrets()
+    endpoint: dict[str, EndpointSecrets] = {}
+
+
+class Environment(BaseModel):
+    """The variables that stand over the files; an empty one counts as not set."""
+
+    model_config = ConfigDict(frozen=True)
+    FABULA_HOST: str | None = None
+    FABULA_PORT: int | None = Field(default=None, ge=0, le=65535)
+    FABULA_TOKEN: SecretStr | None = None
+    FABULA_EMBED: str | None = None
