@@ -95,7 +95,7 @@ TURN = (
     " ended, model, run_id, recorded_at"
 )
 END_OF_DIALOGUE = (2**62, 2**62)
-DIALOGUE_PAGE = 64
+DIALOGUE_PAGE = 32
 
 
 def bot_of(found: Row) -> Bot:
@@ -170,6 +170,35 @@ def dialogue_back_from(db: apsw.Connection, turn_id: int) -> Iterator[Turn]:
     while page := _turns_back(db, newest.chat_id, key, DIALOGUE_PAGE):
         yield from page
         key = (page[-1].anchor_id, page[-1].id)
+
+
+class Utterance(NamedTuple):
+    """As much of a turn as a prompt needs: a long window reads a hundred of them in front of a waiting
+    model."""
+
+    id: int
+    anchor_id: int
+    ordinal: int
+    speaker_id: int | None
+    scene_id: int | None
+    present: tuple[int, ...]
+    text: str
+
+
+def utterances_before(db: apsw.Connection, turn: Turn) -> Iterator[Utterance]:
+    """What was said before a turn, newest first, read as far as the caller goes, page by page."""
+    key = (turn.anchor_id, turn.id)
+    while page := rows(db, UTTERANCES_BACK, (turn.chat_id, *key, DIALOGUE_PAGE)):
+        for turn_id, anchor_id, ordinal, speaker_id, scene_id, present, text in page:
+            there = _entities(present)
+            yield Utterance(turn_id, anchor_id, ordinal, speaker_id, scene_id, there, text)
+        key = (page[-1][1], page[-1][0])
+
+
+UTTERANCES_BACK = (
+    "SELECT id, anchor_id, ordinal, speaker_id, scene_id, present, text FROM turn"
+    " WHERE chat_id = ? AND (anchor_id, id) < (?, ?) ORDER BY anchor_id DESC, id DESC LIMIT ?"
+)
 
 
 def _turns_back(db: apsw.Connection, chat_id: int, key: tuple[int, int], limit: int) -> list[Turn]:

@@ -18,7 +18,7 @@ from store import memories, places, relations, views
 from store.events import YOU
 from store.memories import Memory
 from store.relations import Edge, EntityState, Known
-from store.views import Bot, Chat, Turn
+from store.views import Bot, Chat, Turn, Utterance
 
 MAX_FACTS = 12
 LAST_SUMMARIES = 3
@@ -84,11 +84,11 @@ def scene_before(db: apsw.Connection, turn_id: int, speaker_id: int, recall: Rec
     view = View(db, chat, bot, _names(db, chat, bot), relations.states(db, chat.id))
     configuration = configuration_of(chat)
     parts = (part for owner in PARTS[configuration] for part in owner(view))
-    lines = chain([turn], _heard(db, chat, turn, speaker_id))
+    lines = chain([_line(view, turn)], (_line(view, one) for one in _heard(db, chat, turn, speaker_id)))
     return Scene(
         Speaker(bot.id, bot.name, bot.description, bot.personality, bot.post_history),
         You(chat.you_name, chat.you_persona),
-        (_line(view, one) for one in lines),
+        lines,
         tuple(part for part in parts if part.pieces),
         configuration,
         named=configuration in (Configuration.ALL_THREE, Configuration.MEANWHILE),
@@ -101,20 +101,18 @@ def _names(db: apsw.Connection, chat: Chat, speaker: Bot) -> dict[int, str]:
     return {YOU: chat.you_name, speaker.id: speaker.name, **bots}
 
 
-def _heard(db: apsw.Connection, chat: Chat, answered: Turn, speaker_id: int) -> Iterator[Turn]:
+def _heard(db: apsw.Connection, chat: Chat, answered: Turn, speaker_id: int) -> Iterator[Utterance]:
     """The turns before that the speaker perceived, back to the last scene it has a summary of: what is told
     there need not be told twice, and its props stay behind."""
     told = places.summarized_scenes(db, chat.id, speaker_id)
-    dialogue = views.dialogue_back_from(db, answered.id)
-    next(dialogue)
-    for turn in dialogue:
+    for turn in views.utterances_before(db, answered):
         if turn.scene_id in told:
             return
         if speaker_id in turn.present:
             yield turn
 
 
-def _line(view: View, turn: Turn) -> Line:
+def _line(view: View, turn: Turn | Utterance) -> Line:
     entity = YOU if turn.speaker_id is None else turn.speaker_id
     name = view.names[entity] if entity in view.names else views.bot(view.db, entity).name
     return Line(turn.id, turn.ordinal, turn.speaker_id, name, turn.text)
