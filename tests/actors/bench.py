@@ -35,6 +35,7 @@ from store.store import Store, open_store
 from tests.fakes.behaviour import Behaviour
 from tests.fakes.endpoint import FakeEndpoint
 from tests.pipeline.inference import upstream
+from tests.settling import settled
 from workers.consumer import Consumer
 
 P = TypeVar("P", bound=Payload)
@@ -84,18 +85,7 @@ class Table:
 
     async def settled(self) -> None:
         """Wait until nothing is pending."""
-        changed = trio.Event()
-
-        def ring(_: object) -> None:
-            nonlocal changed
-            changed.set()
-
-        self.store.writer.listeners.append(ring)
-        with trio.fail_after(15):
-            while queries.pending(self.store.hot):
-                await changed.wait()
-                changed = trio.Event()
-        self.store.writer.listeners.remove(ring)
+        await settled(self.store)
 
     def told(self, kind: type[P]) -> list[P]:
         """Every payload of one kind in the chat, in order."""

@@ -13,7 +13,7 @@ from pipeline.feed import Feed
 from pipeline.inference.minilm import EmbedderUnusable
 from pipeline.stage import Pipeline
 from pipeline.tokens import TokenCounter
-from store import embeddings, memories, queries, rebuild
+from store import embeddings, memories, rebuild
 from store.events import MemoryEdited
 from store.recall import recall
 from store.rows import row, rows
@@ -22,6 +22,7 @@ from store.txn import Txn
 from store.vectors import Vectors
 from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.remembering import Remembering
+from tests.settling import settled
 from workers.consumer import Consumer
 
 
@@ -44,18 +45,8 @@ class Stand:
         return ids
 
     async def settled(self) -> None:
-        changed = trio.Event()
-
-        def ring(_: object) -> None:
-            nonlocal changed
-            changed.set()
-
-        self.store.writer.listeners.append(ring)
-        with trio.fail_after(20):
-            while queries.pending(self.store.hot):
-                await changed.wait()
-                changed = trio.Event()
-        self.store.writer.listeners.remove(ring)
+        """Wait until nothing is pending."""
+        await settled(self.store)
 
     def embedded(self, memory_id: int) -> str:
         return memories.memory(self.store.hot, memory_id).embedded

@@ -24,6 +24,7 @@ from store.store import Store, open_store
 from tests.fakes.behaviour import Behaviour, answers, decides, drops, says, stalls
 from tests.fakes.endpoint import FakeEndpoint
 from tests.pipeline.inference import upstream
+from tests.settling import settled
 from workers.consumer import Consumer
 
 P = TypeVar("P", bound=Payload)
@@ -65,18 +66,8 @@ class Troupe:
         return event.id
 
     async def settled(self) -> None:
-        changed = trio.Event()
-
-        def ring(_: object) -> None:
-            nonlocal changed
-            changed.set()
-
-        self.store.writer.listeners.append(ring)
-        with trio.fail_after(20):
-            while queries.pending(self.store.hot):
-                await changed.wait()
-                changed = trio.Event()
-        self.store.writer.listeners.remove(ring)
+        """Wait until nothing is pending."""
+        await settled(self.store)
 
     def told(self, chat_id: int, kind: type[P]) -> list[Event[P]]:
         """Every event of one kind in the chat, in order, whether it still counts or not."""

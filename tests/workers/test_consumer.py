@@ -26,6 +26,7 @@ from store.events import BotAuthored, Event, FloorGiven, MemoryWritten, TurnAssi
 from store.rows import row, rows
 from store.store import Store, open_store
 from store.txn import Txn
+from tests.settling import settled
 from workers.consumer import Consumer
 
 
@@ -41,18 +42,7 @@ class Bench:
 
     async def settled(self) -> None:
         """Wait until nothing is pending."""
-        changed = trio.Event()
-
-        def ring(_: Any) -> None:
-            nonlocal changed
-            changed.set()
-
-        self.store.writer.listeners.append(ring)
-        with trio.fail_after(20):
-            while queries.pending(self.store.hot):
-                await changed.wait()
-                changed = trio.Event()
-        self.store.writer.listeners.remove(ring)
+        await settled(self.store)
 
 
 @asynccontextmanager
