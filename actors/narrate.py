@@ -21,6 +21,7 @@ from store import views
 from store.errors import ErrorClass
 from store.events import Ending, Event, FloorGiven, TokenUsage, TurnAssistant
 from store.recall import Ranking
+from store.views import Turn
 
 NARRATOR_SLOT = 0
 """The llama.cpp server slot narration is pinned to, so that other requests do not evict its prefix."""
@@ -43,9 +44,10 @@ async def narrate(floor: Event[FloorGiven], ctx: Context) -> Emits:
             speaker_id=speaker_id, text=left, answers=turn_id, truncated=True, ended="crashed"
         )
         return
-    if not strip_ooc(views.turn(ctx.db, turn_id).text).strip():
+    turn = views.turn(ctx.db, turn_id)
+    if not strip_ooc(turn.text).strip():
         return
-    rendered = await _render(ctx, turn_id, ctx.writing(speaker_id))
+    rendered = await _render(ctx, turn, ctx.writing(speaker_id))
     yield TurnAssistant(
         speaker_id=speaker_id,
         text=rendered.text,
@@ -65,14 +67,14 @@ class _Rendered:
     usage: TokenUsage | None
 
 
-async def _render(ctx: Context, turn_id: int, writing: Writing) -> _Rendered:
+async def _render(ctx: Context, turn: Turn, writing: Writing) -> _Rendered:
     """Borrow the narrator for one reply."""
     async with ctx.endpoints.narrator() as (endpoint, capabilities):
-        return await _follow(ctx, turn_id, writing, endpoint, capabilities)
+        return await _follow(ctx, turn, writing, endpoint, capabilities)
 
 
 async def _follow(
-    ctx: Context, turn_id: int, writing: Writing, endpoint: Endpoint, capabilities: Capabilities
+    ctx: Context, turn: Turn, writing: Writing, endpoint: Endpoint, capabilities: Capabilities
 ) -> _Rendered:
     """Send the prompt and follow the stream to whatever end it comes to."""
     budgets = ctx.endpoints.budgets.within(capabilities.context_tokens)
@@ -81,17 +83,16 @@ async def _follow(
     remembering = Remembering(
         ctx.db,
         ctx.store.vectors,
-        views.turn(ctx.db, turn_id),
+        turn,
         writing.speaker_id,
         ctx.endpoints.embedder.model if ctx.endpoints.embedder is not None else "",
         Ranking(text_weight=ctx.endpoints.text_weight),
     )
-    composed = compose(ctx.db, turn_id, writing.speaker_id, measure, remembering)
-    prompt = composed.prompt
+    composed = compose(ctx.db, turn, writing.speaker_id, measure, remembering)
     sampler = ctx.endpoints.sampler.model_copy(update={"max_tokens": budgets.response})
-    request = Request(messages=prompt.messages, sampler=sampler, slot=NARRATOR_SLOT)
+    request = Request(messages=composed.prompt.messages, sampler=sampler, slot=NARRATOR_SLOT)
     ctx.request = request
-    stream = _Stream(ctx, writing, Bare(views.bot(ctx.db, writing.speaker_id).name))
+    stream = _Stream(ctx, writing, Bare(composed.speaker_name))
     with ctx.endpoints.narrating():
         ending = await stream.follow(endpoint, request)
     ctx.figures |= _account(composed, remembering)
@@ -99,7 +100,7 @@ async def _follow(
     if not text:
         raise _nothing_written(ctx)
     if stream.usage is not None:
-        ctx.counter.observe(endpoint.model, prompt.breakdown.total, stream.usage.prompt_tokens)
+        ctx.counter.observe(endpoint.model, composed.prompt.breakdown.total, stream.usage.prompt_tokens)
     return _Rendered(text, ending, stream.model or endpoint.model, _usage(stream.usage))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pipeline import beginning
+from pipeline.foreground import Foreground
 from pipeline.stage import Lane
 from store import ledger, views
 from store.errors import Conflict, Invalid, Refused
@@ -32,6 +33,7 @@ from store.views import Chat
 
 T = TypeVar("T")
 MAX_KEY_CHARS = 200
+STEP_BACK_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,9 @@ class Sent:
 class Play:
     """What the page, the JSON interface and the command line submit."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, foreground: Foreground | None = None) -> None:
         self._store = store
+        self._foreground = foreground or Foreground()
 
     async def author_bot(self, bot: BotAuthored) -> int:
         return (await self._do(lambda txn: txn.append(bot))).id
@@ -146,7 +149,9 @@ class Play:
         await self._do(step)
 
     async def send_turn(self, chat_id: int, text: str, *, key: str | None = None) -> Sent:
-        """Accept a turn. The same key again returns the first answer and changes nothing.
+        """Accept a turn. The same key again returns the first answer and changes nothing. The turn's request
+        to the model goes first: it is waited for, though not for long, because telling the person that the
+        turn has arrived takes time on the same processor.
 
         Raises:
             NotFound: no such chat; Refused: it is archived, or its opening is not agreed on; Conflict: the
@@ -158,7 +163,9 @@ class Play:
                 hint=f"Use 1 to {MAX_KEY_CHARS} characters.",
             )
         turn = TurnUser(text=text)
-        return await self._do(lambda txn: _accept(txn, chat_id, turn, key))
+        accepted = await self._do(lambda txn: _accept(txn, chat_id, turn, key))
+        await self._foreground.calm(within_s=STEP_BACK_S)
+        return accepted
 
     async def stop(self, chat_id: int) -> int:
         """Ask what is being written in this chat to stop; the text so far is kept."""

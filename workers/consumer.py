@@ -1,7 +1,7 @@
 """The consumer: runs the stages of the runs this process has claimed.
 
-Claims arrive with the commits that made them ready, so nothing is polled. Each is executed through Huey in a
-worker thread whose task hops back into the async actor here. Stop and shutdown reach the actor's own scope;
+Claims arrive with the commits that made them ready, so nothing is polled. Each is executed through Huey,
+whose call waits for the async actor here. Stop and shutdown reach the actor's own scope;
 the loop itself is never cancelled while a run is on its way.
 """
 
@@ -14,6 +14,7 @@ from huey.api import Huey
 from pipeline.context import Context, Interrupted
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
+from pipeline.foreground import Foreground
 from pipeline.stage import Lane, Pipeline, Stage
 from pipeline.tokens import TokenCounter
 from store import boots, ledger, log
@@ -26,6 +27,7 @@ from store.store import Store
 from store.txn import Txn
 from store.writer import Committed, Slots
 from workers import outcomes
+from workers.crossing import crossing
 from workers.tasks import huey_for
 
 GRACE_S = 3.5
@@ -52,21 +54,20 @@ class Consumer:
     feed: Feed
     endpoints: Endpoints
     counter: TokenCounter
+    foreground: Foreground = field(default_factory=Foreground)
     slots: Mapping[str, int] = field(default_factory=lambda: dict(SLOTS))
     grace_s: float = GRACE_S
     huey: Huey = field(init=False)
     recovered: int = 0
     ended: trio.Event = field(default_factory=trio.Event)
     _running: dict[int, Context] = field(default_factory=dict)
-    _foreground: set[tuple[int, int]] = field(default_factory=set)
-    _calm: trio.Event = field(default_factory=trio.Event)
     _closing: trio.Event = field(default_factory=trio.Event)
     _idle: trio.Event = field(default_factory=trio.Event)
     _due_changed: trio.Event = field(default_factory=trio.Event)
 
     def __post_init__(self) -> None:
         self.huey = huey_for(self.pipeline, self._perform)
-        self._threads = trio.CapacityLimiter(sum(self.slots.values()) + 1)
+        self.foreground.on_calm = self._claim_what_was_left
 
     def close(self) -> None:
         """Begin the shutdown: claim nothing more, let what is being written keep its text."""
@@ -98,7 +99,7 @@ class Consumer:
             for claim in news.claims:
                 self._running[claim.run_id] = self._context(claim)
                 if claim.lane != Lane.BOOKKEEPING:
-                    self._foreground.add((claim.run_id, claim.token))
+                    self.foreground.enter((claim.run_id, claim.token))
                 nursery.start_soon(self._execute, claim)
             if news.stop_requested:
                 self._heed_stops(boot)
@@ -125,31 +126,19 @@ class Consumer:
             self.feed,
             self.endpoints,
             self.counter,
-            lambda: self._leave_foreground(claim),
-            self._until_calm,
+            lambda: self.foreground.leave((claim.run_id, claim.token)),
+            self.foreground.calm,
         )
 
-    async def _until_calm(self) -> None:
-        while self._foreground:
-            await self._calm.wait()
-
-    def _leave_foreground(self, claim: Claim) -> None:
-        """The last to leave lets bookkeeping go on, and has claimed what was left alone meanwhile."""
-        if (claim.run_id, claim.token) not in self._foreground:
-            return
-        self._foreground.remove((claim.run_id, claim.token))
-        if not self._foreground:
-            self._calm.set()
-            self._calm = trio.Event()
-            self.store.writer.post(lambda _: None)
+    def _claim_what_was_left(self) -> None:
+        """An empty step: claims ride on commits, and bookkeeping had to wait while a turn was on its way."""
+        self.store.writer.post(lambda _: None)
 
     def _take_slots(self, boot: Boot) -> Callable[[Txn], None]:
         def step(txn: Txn) -> None:
             ledger.wake_due(txn.connection, now=txn.now)
             yielding = frozenset({Lane.BOOKKEEPING.value})
-            self.store.writer.slots = Slots(
-                boot.id, dict(self.slots), yielding, lambda: bool(self._foreground)
-            )
+            self.store.writer.slots = Slots(boot.id, dict(self.slots), yielding, lambda: self.foreground.busy)
 
         return step
 
@@ -159,10 +148,10 @@ class Consumer:
     async def _execute(self, claim: Claim) -> None:
         """Bookkeeping steps back for the moment between a turn and its request to the model."""
         if claim.lane == Lane.BOOKKEEPING:
-            await self._until_calm()
+            await self.foreground.calm()
         self.huey.storage.claimed.append(claim)
         task = self.huey.dequeue()
-        await trio.to_thread.run_sync(self.huey.execute, task, limiter=self._threads)
+        await crossing(lambda: self.huey.execute(task))
 
     async def _perform(self, claim: Claim) -> None:
         """One attempt of one run, up to the commit of its outcome."""
@@ -208,7 +197,7 @@ class Consumer:
     def _forget(self, claim: Claim) -> None:
         """A run that is tried again at once may already be here with its next claim."""
         self.feed.fall_silent(claim)
-        self._leave_foreground(claim)
+        self.foreground.leave((claim.run_id, claim.token))
         ctx = self._running.get(claim.run_id)
         if ctx is not None and ctx.claim.token == claim.token:
             del self._running[claim.run_id]

@@ -16,6 +16,7 @@ from pipeline.config_paths import DataPaths
 from pipeline.endpoints import BUNDLED, EMBEDDED, Endpoints
 from pipeline.engine import Engine
 from pipeline.feed import Feed
+from pipeline.foreground import Foreground
 from pipeline.inference.discovery import USUAL, Candidate
 from pipeline.inference.embedder import open_embedder
 from pipeline.inference.endpoints import Profile
@@ -76,13 +77,15 @@ async def open_program(
     pipeline = pipeline_of_actors()
     with open_store(paths.database, pipeline.routes) as store:
         store.writer.attach(trio.lowlevel.current_trio_token())
+        foreground = Foreground()
         feed = Feed(store, watched(pipeline))
         offer = Offer(_endpoints(config, model), paths, environ, candidates, work)
         counter = TokenCounter()
         telemetry = Telemetry(store)
-        consumer = Consumer(store, pipeline, feed, offer.endpoints, counter) if work else None
+        consumer = Consumer(store, pipeline, feed, offer.endpoints, counter, foreground) if work else None
         trouble = _trouble(store, offer.endpoints, work)
-        engine = Engine(store, feed, Play(store), offer.endpoints, offer, work, telemetry.render, trouble)
+        play = Play(store, foreground)
+        engine = Engine(store, feed, play, offer.endpoints, offer, work, telemetry.render, trouble)
         async with trio.open_nursery() as background, trio.open_nursery() as working:
             background.start_soon(feed.run)
             background.start_soon(store.wake.run)

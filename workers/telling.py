@@ -42,7 +42,7 @@ def prompt_of(
         raise Refused(f"Nothing has been said in chat {chat_id} yet.", hint="Send a turn first.")
     measure = Measure(TokenCounter().for_model(model), budgets, layout)
     remembering = Remembering(db, Vectors(), answered, speaker_id)
-    return compose(db, answered.id, speaker_id, measure, remembering)
+    return compose(db, answered, speaker_id, measure, remembering)
 
 
 def last_model(db: apsw.Connection, chat_id: int) -> str:

@@ -15,8 +15,8 @@ import trio
 from pydantic import BaseModel, ValidationError
 
 from pipeline.inference import errors
+from pipeline.inference.body import cleaned
 from pipeline.inference.errors import EndpointFailed
-from pipeline.inference.lines import cleaned
 from pipeline.inference.types import M, Message, Request
 from store.errors import ErrorClass
 

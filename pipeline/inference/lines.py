@@ -6,10 +6,9 @@ every failure translated into `EndpointFailed` here, so that the dialects above 
 
 import contextlib
 import json
-import re
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ import httpx
 import trio
 
 from pipeline.inference import errors
+from pipeline.inference.body import Body, clean, encoded
 from pipeline.inference.types import Sent, ignored
 from store.errors import Invalid
 
@@ -29,7 +29,7 @@ CLOSE_S = 1.0
 HIDDEN = "•••"
 SHORTEST_SECRET = 4
 """The beginning of a key, up to here, tells nothing: every key of a service begins the same."""
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_HUNG_UP = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,26 +104,42 @@ class Wire:
         deadline: float,
         sent: Sent = ignored,
     ) -> httpx.Response:
-        request = self._request(method, path, body)
-        request.extensions["trace"] = _telling(sent)
         try:
             with trio.fail_at(deadline):
-                return await self.client.send(request, stream=True)
+                return await self._answered(method, path, body, sent)
         except trio.TooSlowError as error:
             raise errors.timed_out(self.name, "no answer in time") from error
         except httpx.HTTPError as error:
             raise self.translated(error) from error
+
+    async def _answered(
+        self, method: str, path: str, body: Mapping[str, Any] | None, sent: Sent
+    ) -> httpx.Response:
+        """A line kept from an earlier request may just be hanging up. When it does so before a word of the
+        answer, the request goes out again, on another line; on one of its own, that is a failure."""
+        steps = _Steps(sent)
+        while True:
+            request = self._request(method, path, body)
+            request.extensions["trace"] = steps
+            try:
+                return await self.client.send(request, stream=True)
+            except _HUNG_UP:
+                if steps.connected:
+                    raise
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Request:
         """`/v1` belongs to the base URL; a path that begins with a slash is the server's own."""
         root = self.base_url.removesuffix("/v1")
         url = f"{root}{path}" if path.startswith("/") else f"{self.base_url}/{path}"
         headers = {"Accept-Encoding": "identity"}  # packing would hold tokens back to save nothing
+        content = encoded(body) if body is not None else None
+        if content is not None:
+            headers["Content-Type"] = "application/json"
         if self.key:
             headers["Authorization"] = f"Bearer {self.key}"
         timeout = httpx.Timeout(None, connect=self.patience.connect_s)
-        request = self.client.build_request(method, url, json=cleaned(body), headers=headers, timeout=timeout)
-        request.stream = _Body(request.content)
+        request = self.client.build_request(method, url, content=content, headers=headers, timeout=timeout)
+        request.stream = Body(request.content)
         return request
 
     def _refused(self, response: httpx.Response, body: str) -> errors.EndpointFailed:
@@ -220,51 +236,23 @@ class Answer:
             await self._response.aclose()
 
 
-def _telling(sent: Sent) -> Callable[[str, Mapping[str, Any]], Awaitable[None]]:
-    """httpcore tells every step of a request; we want to know of one."""
+@dataclass(slots=True)
+class _Steps:
+    """What httpcore tells of a request on its way: whether it got a line of its own, and when it was sent."""
 
-    async def trace(step: str, _info: Mapping[str, Any]) -> None:
-        if step == "http11.send_request_body.complete":
-            sent()
+    sent: Sent
+    connected: bool = False
 
-    return trace
+    async def __call__(self, step: str, _info: Mapping[str, Any]) -> None:
+        if step == "connection.connect_tcp.started":
+            self.connected = True
+        elif step == "http11.send_request_body.complete":
+            self.sent()
 
 
 def trusting_nobody() -> ssl.SSLContext:
     """For connections without TLS: reading the world's certificates would take a tenth of a second."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def clean(text: str) -> str:
-    """Text without NUL and lone surrogates, which no database, page or log can hold."""
-    return _UNSTORABLE.sub("", text)
-
-
-def cleaned(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    """The same JSON value with every text in it clean."""
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, list):
-        return [cleaned(one) for one in value]
-    if isinstance(value, dict):
-        return {clean(key): cleaned(one) for key, one in value.items()}
-    return value
-
-
-class _Body(httpx.AsyncByteStream):
-    """A request's body. httpx's own is a generator, which stays unfinished, and is complained about, when a
-    request is cancelled while it is being sent."""
-
-    def __init__(self, content: bytes) -> None:
-        self._left = [content]
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if not self._left:
-            raise StopAsyncIteration
-        return self._left.pop()
 
 
 def checked_key(key: str) -> str:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.inference import errors
+from pipeline.inference.body import clean
 from pipeline.inference.decide import JsonSchema, decided
-from pipeline.inference.lines import Wire, clean
+from pipeline.inference.lines import Wire
 from pipeline.inference.reading import finish_of, integer, parsed, reply, reported, text_of, whole
 from pipeline.inference.types import Capabilities, Chunk, Finish, M, Request, Sent, Usage, ignored
 
@@ -76,7 +77,7 @@ class OllamaEndpoint:
         options = {_OPTIONS[ours]: value for ours, value in sampler.items() if value != ()}
         if self.context_tokens:
             options["num_ctx"] = self.context_tokens
-        messages = [message.model_dump() for message in request.messages]
+        messages = [{"role": one.role, "content": one.content} for one in request.messages]
         return {"model": self.model, "messages": messages, "options": options, "stream": True}
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:

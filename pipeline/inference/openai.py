@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.inference import errors
+from pipeline.inference.body import clean
 from pipeline.inference.decide import JsonSchema, decided
 from pipeline.inference.dialects import (
     LLAMA_CPP,
@@ -17,7 +18,7 @@ from pipeline.inference.dialects import (
     dialect_of,
 )
 from pipeline.inference.errors import EndpointFailed
-from pipeline.inference.lines import Wire, clean
+from pipeline.inference.lines import Wire
 from pipeline.inference.reading import finish_of, integer, parsed, reply, reported, text_of, whole
 from pipeline.inference.types import Capabilities, Chunk, Finish, M, Request, Sent, Usage, ignored
 
@@ -82,7 +83,7 @@ class OpenAIEndpoint:
         names = self.dialect.samplers
         body: dict[str, Any] = {
             "model": self.model,
-            "messages": [message.model_dump() for message in request.messages],
+            "messages": [{"role": one.role, "content": one.content} for one in request.messages],
             "stream": True,
             "stream_options": {"include_usage": True},
             **{names[ours]: value for ours, value in sampler.items() if ours in names and value != ()},

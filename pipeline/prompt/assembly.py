@@ -6,7 +6,10 @@ dialogue, whose window moves in large steps, and what changes from turn to turn 
 answer, so that the server's evaluated prefix stays good.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 
 from pipeline.inference.types import Message, Role
@@ -19,6 +22,7 @@ from pipeline.prompt.window import Said, Telling, Window, newest_that_fit
 from pipeline.tokens import ModelCounter
 
 Layout = Literal["cache", "classic"]
+Speech = tuple[Role, str]
 
 INSTRUCTION = (
     "You are {{char}} in a role-play with {{user}}. Write only {{char}}'s next turn: what {{char}} says,"
@@ -61,12 +65,13 @@ def assemble(scene: Scene, counter: ModelCounter, budgets: Budgets, *, layout: L
     opening = _opening(window, lines, scene.speaker.id)
     known = (*parts.fitted, *_recalled(scene, lines, counter, parts.recall_room))
     head, tail = _placed(known, layout)
-    messages = [Message(role="system", content=_joined(identity.text, persona.text, *head)), *opening]
-    messages = _spoken(messages, lines, scene.speaker.id, _note(scene, tail))
+    system = _joined(identity.text, persona.text, *head)
+    told = _told(lines, scene.speaker.id, _note(scene, tail))
+    spoken = [("system", system), *opening, *told, ("user", closing.text)]
     blocks = (identity, persona, *_ordered(known, _dialogue(window)), *fixed[2:])
-    beside = sum(counter.message(message.content) for message in opening) + parts.note_tokens
-    made = _breakdown(blocks, budgets, layout, beside=beside)
-    return Prompt(_closed(messages, closing), made, blocks)
+    beside = sum(counter.message(text) for _, text in opening) + parts.note_tokens
+    account = partial(_breakdown, blocks, budgets, layout, beside=beside)
+    return Prompt(_spoken(spoken), blocks, account)
 
 
 def _recalled(scene: Scene, lines: Sequence[Said], counter: ModelCounter, room: int) -> list[Fitted]:
@@ -152,10 +157,10 @@ def _named(scene: Scene, text: str) -> str:
     return substitute(text, char=scene.speaker.name, user=scene.you.name)
 
 
-def _opening(window: Window, lines: Sequence[Said], speaker_id: int) -> list[Message]:
+def _opening(window: Window, lines: Sequence[Said], speaker_id: int) -> list[Speech]:
     if lines and lines[0].line.speaker_id != speaker_id:
         return []
-    return [Message(role="user", content=GOES_ON if window.trimmed else BEGINS)]
+    return [("user", GOES_ON if window.trimmed else BEGINS)]
 
 
 def _joined(*texts: str) -> str:
@@ -169,30 +174,21 @@ def _note(scene: Scene, tail: Sequence[str]) -> str:
     return "\n".join([_named(scene, "[At this moment, known to {{char}} and not said aloud:"), *tail]) + "]"
 
 
-def _spoken(messages: Sequence[Message], lines: Sequence[Said], speaker_id: int, note: str) -> list[Message]:
-    """The dialogue as messages; neighbours of one role become one, as many chat templates demand. The note
-    stands right before the last line."""
-    spoken = list(messages)
-    for number, one in enumerate(lines, 1):
-        role: Role = "assistant" if one.line.speaker_id == speaker_id else "user"
-        _say(spoken, "user", note if number == len(lines) else "")
-        _say(spoken, role, one.text)
+def _told(lines: Sequence[Said], speaker_id: int, note: str) -> Iterator[Speech]:
+    """The dialogue, with the note right before the last line."""
+    for left, one in zip(range(len(lines))[::-1], lines, strict=True):
+        if not left:
+            yield "user", note
+        yield ("assistant" if one.line.speaker_id == speaker_id else "user"), one.text
     if not lines:
-        _say(spoken, "user", note)
-    return spoken
+        yield "user", note
 
 
-def _say(spoken: list[Message], role: Role, text: str) -> None:
-    if text:
-        before = spoken.pop().content if spoken[-1].role == role else ""
-        spoken.append(Message(role=role, content=_joined(before, text)))
-
-
-def _closed(messages: list[Message], closing: Block) -> tuple[Message, ...]:
-    """Closing words join your last message: a second system message is refused by many templates."""
-    spoken = list(messages)
-    _say(spoken, "user", closing.text)
-    return tuple(spoken)
+def _spoken(speeches: Iterable[Speech]) -> tuple[Message, ...]:
+    """Neighbours of one role become one message, as many chat templates demand; so closing words join your
+    last one, because a second system message is refused by as many."""
+    by_role = groupby(((role, text) for role, text in speeches if text), key=itemgetter(0))
+    return tuple(Message(role=role, content=_joined(*(text for _, text in texts))) for role, texts in by_role)
 
 
 def _breakdown(blocks: Sequence[Block], budgets: Budgets, layout: Layout, *, beside: int) -> Breakdown:

@@ -3,8 +3,10 @@
 must is never trimmed; should goes when the budget is short; nice goes first.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -103,10 +105,14 @@ class Breakdown(BaseModel):
     response: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prompt:
-    """What is sent, and the account of it."""
+    """What is sent, and the account of it, which is drawn up when somebody asks: the request goes first."""
 
     messages: tuple[Message, ...]
-    breakdown: Breakdown
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[Block, ...]
+    account: Callable[[], Breakdown]
+
+    @cached_property
+    def breakdown(self) -> Breakdown:
+        return self.account()

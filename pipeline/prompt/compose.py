@@ -15,7 +15,7 @@ from pipeline.prompt.knowledge import Recall, scene_before
 from pipeline.prompt.lineage import Leak, leaks, without
 from pipeline.prompt.scene import Configuration, Part, Scene
 from pipeline.tokens import ModelCounter
-from store import views
+from store.views import Turn
 
 log = structlog.get_logger()
 
@@ -25,6 +25,7 @@ class Composed:
     """A prompt, who was in its scene, and what was kept out of it at the last moment."""
 
     prompt: Prompt
+    speaker_name: str
     configuration: Configuration
     leaks: tuple[Leak, ...] = ()
 
@@ -40,7 +41,7 @@ class Measure:
 
 def compose(
     db: apsw.Connection,
-    turn_id: int,
+    turn: Turn,
     speaker_id: int,
     measure: Measure,
     recall: Recall | None = None,
@@ -49,21 +50,22 @@ def compose(
 
     Raises:
         PromptTooLarge: what must be in it exceeds the hard budget.
-        NotFound: the turn or the speaker does not exist.
+        NotFound: the turn's chat or the speaker does not exist.
     """
     db.execute(
         "BEGIN"
     )  # one snapshot: what is committed meanwhile neither mixes in nor empties the page cache
     try:
-        scene = scene_before(db, turn_id, speaker_id, recall)
+        scene = scene_before(db, turn, speaker_id, recall)
         prompt = assemble(scene, measure.counter, measure.budgets, layout=measure.layout)
-        chat_id = views.turn(db, turn_id).chat_id
-        found = tuple(leaks(db, chat_id, speaker_id, prompt.blocks))
+        found = tuple(leaks(db, turn.chat_id, speaker_id, prompt.blocks))
         if found:
-            log.error("a prompt held what its speaker cannot know", chat=chat_id, leaks=list(map(str, found)))
-            scene = _cleared(scene_before(db, turn_id, speaker_id, recall), without(found))
+            log.error(
+                "a prompt held what its speaker cannot know", chat=turn.chat_id, leaks=list(map(str, found))
+            )
+            scene = _cleared(scene_before(db, turn, speaker_id, recall), without(found))
             prompt = assemble(scene, measure.counter, measure.budgets, layout=measure.layout)
-        return Composed(prompt, scene.configuration, found)
+        return Composed(prompt, scene.speaker.name, scene.configuration, found)
     finally:
         db.execute("COMMIT")
 

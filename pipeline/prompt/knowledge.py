@@ -73,13 +73,12 @@ def configuration_of(chat: Chat) -> Configuration:
     return Configuration.SOLO_WITH_HOST if host else Configuration.SOLO_WITH_GUEST
 
 
-def scene_before(db: apsw.Connection, turn_id: int, speaker_id: int, recall: Recall | None = None) -> Scene:
+def scene_before(db: apsw.Connection, turn: Turn, speaker_id: int, recall: Recall | None = None) -> Scene:
     """The scene as a speaker knows it when it is to answer a turn.
 
     Raises:
-        NotFound: the turn, its chat or the speaker does not exist.
+        NotFound: the turn's chat or the speaker does not exist.
     """
-    turn = views.turn(db, turn_id)
     chat, bot = views.chat(db, turn.chat_id), views.bot(db, speaker_id)
     view = View(db, chat, bot, _names(db, chat, bot), relations.states(db, chat.id))
     configuration = configuration_of(chat)
@@ -97,7 +96,7 @@ def scene_before(db: apsw.Connection, turn_id: int, speaker_id: int, recall: Rec
 
 
 def _names(db: apsw.Connection, chat: Chat, speaker: Bot) -> dict[int, str]:
-    bots = {bot_id: views.bot(db, bot_id).name for bot_id in chat.members}
+    bots = {bot_id: views.bot(db, bot_id).name for bot_id in chat.members if bot_id != speaker.id}
     return {YOU: chat.you_name, speaker.id: speaker.name, **bots}
 
 

@@ -11,7 +11,7 @@ import trio
 from pipeline.inference import errors
 from pipeline.inference.endpoints import Profile, open_endpoint
 from store.errors import ErrorClass, Invalid
-from tests.fakes.behaviour import Behaviour, answers
+from tests.fakes.behaviour import BEFORE_HEADERS, Behaviour, answers, drops, says
 from tests.pipeline.inference import HASTY, HELLO, Speech, failure_of, reply_of, upstream
 
 BOTH = pytest.mark.parametrize("speech", ["openai", "ollama"])
@@ -344,3 +344,21 @@ async def test_a_request_with_unsayable_text_is_sent_without_it() -> None:
     async with upstream() as (fake, endpoint):
         await reply_of(endpoint, HELLO.model_copy(update={"messages": (unsayable,)}))
     assert fake.requests[0].json["messages"][0]["content"] == "Hi there"
+
+
+@BOTH
+async def test_a_kept_line_that_hangs_up_before_a_word_is_replaced(speech: Speech) -> None:
+    async with upstream(speech) as (fake, endpoint):
+        fake.script(says("First."), drops(after=BEFORE_HEADERS), says("Third."))
+        first, second = await reply_of(endpoint), await reply_of(endpoint)
+    assert (first.text, second.text, second.failure) == ("First.", "Third.", None)
+    assert len(fake.requests) == 3
+
+
+@BOTH
+async def test_a_line_of_its_own_that_hangs_up_is_a_failure(speech: Speech) -> None:
+    async with upstream(speech) as (fake, endpoint):
+        fake.script(drops(after=BEFORE_HEADERS), says("Never asked."))
+        failure = await failure_of(endpoint)
+    assert failure.error_class is ErrorClass.CONNECTION
+    assert len(fake.requests) == 1

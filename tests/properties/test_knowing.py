@@ -245,12 +245,12 @@ def test_a_speaker_is_never_told_what_it_cannot_know(
         own = memories.of_owner(world.db, world.chat_id, speaker)
         for recalled in (own, everything[number:]):
             measure = Measure(COUNTER.for_model("x"), Budgets(), layout)
-            made = compose(world.db, turn.id, speaker, measure, brings_back(recalled))
+            made = compose(world.db, turn, speaker, measure, brings_back(recalled))
             text = "\n".join(message.content for message in made.prompt.messages)
             strange = [m for m, knowers in world.markers.items() if speaker not in knowers and m in text]
             assert strange == [], f"{speaker} of {world.chat.cast} was told {strange}"
             assert leaks(world.db, world.chat_id, speaker, made.prompt.blocks) == []
-        made = compose(world.db, turn.id, speaker, measure, brings_back(own))
+        made = compose(world.db, turn, speaker, measure, brings_back(own))
         assert made.leaks == (), "the gathering itself must not need the second lock"
     assert rebuild.check(world.db) == []
     world.db.close()
@@ -307,5 +307,7 @@ def test_the_props_of_a_finished_scene_stay_behind(fresh_path: Callable[[], Path
 
 
 def _text(world: World, turn_id: int, speaker: int) -> str:
-    made = compose(world.db, turn_id, speaker, Measure(COUNTER.for_model("x"), Budgets(), "cache"))
+    made = compose(
+        world.db, views.turn(world.db, turn_id), speaker, Measure(COUNTER.for_model("x"), Budgets(), "cache")
+    )
     return "\n".join(message.content for message in made.prompt.messages)

@@ -117,8 +117,8 @@ async def test_a_second_turn_while_one_streams_is_queued_and_answered_in_order(s
 async def test_stop_keeps_the_text_and_the_next_turn_plays(site: Site) -> None:
     chat_id = await site.chat()
     site.fake.script(stalls(after=3))
-    await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "Go"})
     async with Events(site, chat_id) as events:
+        await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "Go"})
         await events.until("token")
         await events.until("token")
         stopped = await site.client.post(f"/api/chats/{chat_id}/stop")
