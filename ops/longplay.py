@@ -1,4 +1,4 @@
-"""A long play: you, a host and a guest on a real model, with all bookkeeping, for as many turns as asked.
+"""A long play: you, a host and a guest on a real model, with all bookkeeping, until so many turns are told.
 
     python -m ops.longplay --turns 200
     python -m ops.longplay --turns 20 --model path/to/model.gguf --data somewhere
@@ -16,13 +16,14 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import aclosing
+from itertools import cycle
 from pathlib import Path
 
 import apsw
 import trio
 
 from pipeline.config_paths import data_paths
-from store import log, queries, rebuild
+from store import log, queries, rebuild, views
 from store.events import BotAuthored
 from store.rows import rows
 from workers.program import Program, open_program
@@ -46,14 +47,17 @@ DRAIN_LOOK_S = 0.2
 
 
 async def play(program: Program, turns: int) -> int:
-    """Play so many turns of yours; returns the chat."""
+    """Play until the chat has so many turns, yours and theirs; returns the chat."""
     engine = program.engine
     host, guest = await engine.play.author_bot(HOST), await engine.play.author_bot(GUEST)
     chat_id = await engine.play.start_chat(host, title="A long night", you_name="Sam")
     await engine.play.add_guest(chat_id, guest, MET)
-    for number in range(turns):
-        await _turn(program, chat_id, LINES[number % len(LINES)])
-        _tell(f"{number + 1} of {turns} turns")
+    for line in cycle(LINES):
+        await _turn(program, chat_id, line)
+        played = views.chat(engine.store.hot, chat_id).turns
+        _tell(f"{played} of {turns} turns")
+        if played >= turns:
+            break
     return chat_id
 
 
