@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import apsw
 
+from store.live import every_event_counts, is_live
 from store.rows import rows
 
 LIMIT = 100
@@ -31,12 +32,12 @@ Courses = dict[tuple[int, int], list[Point]]
 
 def courses(db: apsw.Connection, chat_id: int) -> Courses:
     """The newest points at which each directed edge of a chat moved."""
+    plain = every_event_counts(db, chat_id)
     steps: dict[tuple[int, int], deque[tuple[int, int, int]]] = {}
-    fallen = _fallen(db, chat_id)
     for event_id, payload in rows(db, CHANGES, (chat_id,)):
         change = json.loads(payload)
         affinity, trust = change["affinity_delta"], change["trust_delta"]
-        if event_id in fallen or not (affinity or trust):
+        if not (affinity or trust) or not (plain or is_live(db, event_id)):
             continue
         pair = (change["observer_id"], change["target_id"])
         known = steps.get(pair) or steps.setdefault(pair, deque(maxlen=MAX_POINTS))
@@ -47,24 +48,3 @@ def courses(db: apsw.Connection, chat_id: int) -> Courses:
 
 def _clamped(strength: int) -> int:
     return max(-LIMIT, min(LIMIT, strength))
-
-
-def _fallen(db: apsw.Connection, chat_id: int) -> set[int]:
-    """The events that no longer count, as `store.rebuild.live` has it; hardly any chat has one."""
-    superseded = {
-        run_id
-        for (run_id,) in rows(
-            db,
-            "SELECT payload ->> 'superseded_run_id' FROM event WHERE chat_id = ?"
-            " AND kind = 'outcome.superseded'",
-            (chat_id,),
-        )
-    }
-    fallen: set[int] = set()
-    if not superseded:
-        return fallen
-    chain = rows(db, "SELECT id, run_id, cause_id FROM event WHERE chat_id = ? ORDER BY id", (chat_id,))
-    for event_id, run_id, cause_id in chain:
-        if run_id in superseded or cause_id in fallen:
-            fallen.add(event_id)
-    return fallen

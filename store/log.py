@@ -55,7 +55,16 @@ def everything(db: apsw.Connection) -> Iterator[Event[Any]]:
         yield _event(found)
 
 
-def all_of_chat(db: apsw.Connection, chat_id: int) -> Iterator[Event[Any]]:
-    """One chat's part of the log, one row at a time."""
-    for found in db.execute(f"SELECT {COLUMNS} FROM event WHERE chat_id = ? ORDER BY id", (chat_id,)):
+def all_of_chat(db: apsw.Connection, chat_id: int, since: int = 0) -> Iterator[Event[Any]]:
+    """One chat's part of the log, from an event on, one row at a time."""
+    sql = f"SELECT {COLUMNS} FROM event WHERE chat_id = ? AND id >= ? ORDER BY id"
+    for found in db.execute(sql, (chat_id, since)):
         yield _event(found)
+
+
+def chats(db: apsw.Connection) -> list[int]:
+    """Every chat the log tells of."""
+    return [
+        chat_id
+        for (chat_id,) in rows(db, "SELECT id FROM event WHERE kind = 'chat.started' AND chat_id = id")
+    ]

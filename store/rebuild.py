@@ -1,31 +1,27 @@
-"""Rebuild: fold the whole log again. No model is called, no clock is read.
+"""Rebuild: fold the log again. No model is called, no clock is read.
 
-`rebuild` replaces the live projections in one transaction; `refold` does so for one chat, when something of
-it stops counting; `check` folds into a scratch database and compares it with the live one row by row, inside
-one snapshot, so it can run while Fabula does.
+`rebuild` replaces the live projections in one transaction; `heed` lets one event change what counts in its
+chat, and folds again only from the first event it concerns; `check` folds into a scratch database and
+compares it with the live one row by row, inside one snapshot, so it can run while Fabula does.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import apsw
 
-from store import log
+from store import live, log, trail
 from store.events import Event
+from store.live import Judge, LiveSet
 from store.projections import PROJECTIONS, clear, clear_chat, project
-from store.rows import row, rows
+from store.rows import row
 
 Progress = Callable[[int], None]
 KEYS = {"memory_text": "rowid,"}
 """What `*` leaves out: the search index is keyed by its rowid."""
-FALLEN = (
-    "WITH RECURSIVE chain(cause_id, run_id) AS (SELECT cause_id, run_id FROM event WHERE id = ?"
-    " UNION ALL SELECT event.cause_id, event.run_id FROM chain JOIN event ON event.id = chain.cause_id)"
-    " SELECT 1 FROM chain WHERE EXISTS (SELECT 1 FROM event WHERE kind = 'outcome.superseded'"
-    " AND payload ->> 'superseded_run_id' = +chain.run_id) LIMIT 1"
-)
-"""Whether the event, or anything it answers, was recorded by a run that was superseded."""
+TRAILED = 2_000
+"""Of a chat that is folded again from its beginning, so many of the newest events leave a trail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,37 +37,56 @@ class Difference:
 def rebuild(db: apsw.Connection, progress: Progress = lambda _: None) -> int:
     """Drop and refold every projection within the caller's transaction; returns the events folded."""
     clear(db)
-    return _fold(db, db, progress)
+    folded = _fold(db, db, progress)
+    end = log.position(db)
+    for chat_id in log.chats(db):
+        trail.begin(db, chat_id, end + 1)
+    return folded
 
 
-def refold(db: apsw.Connection, chat_id: int) -> None:
-    """Fold one chat's log again within the caller's transaction."""
-    clear_chat(db, chat_id)
-    for event in live(db, log.all_of_chat(db, chat_id)):
-        project(db, event)
+def heed(db: apsw.Connection, control: Event[Any]) -> list[Event[Any]]:
+    """Let an event change what counts in its chat, within the caller's transaction: the projections follow,
+    from the first event it concerns. Returns the events that count now and did not before, in id order."""
+    chat_id = control.chat_id or 0
+    before, after = live.of_log(db, chat_id, before=control.id), live.of_log(db, chat_id)
+    first = _first_concerned(db, before, after)
+    if first is None:
+        if live.is_live(db, control.id):
+            with trail.followed(db, control):
+                project(db, control)
+        return []
+    far = not trail.reaches(db, chat_id, first)
+    then, now = Judge(db, before), Judge(db, after)
+    tail = [
+        (event, now.counts(event), then.counts(event))
+        for event in log.all_of_chat(db, chat_id, since=chat_id if far else first)
+    ]
+    live.store(db, chat_id, after)
+    if far:
+        clear_chat(db, chat_id)
+        trail.begin(db, chat_id, tail[-TRAILED:][0][0].id)
+    else:
+        trail.take_back(db, chat_id, first)
+    for event, counts, _ in tail:
+        if counts and trail.reaches(db, chat_id, event.id):
+            with trail.followed(db, event):
+                project(db, event)
+        elif counts:
+            project(db, event)
+    return [event for event, counts, counted in tail if counts and not counted and event.id != control.id]
 
 
-def live(db: apsw.Connection, events: Iterable[Event[Any]]) -> Iterator[Event[Any]]:
-    """Those of the events that count: neither they nor what they answer was superseded. In id order, so that
-    a cause is judged before what came of it."""
-    superseded = {
-        run_id
-        for (run_id,) in rows(
-            db,
-            "SELECT payload ->> 'superseded_run_id' FROM event WHERE kind = 'outcome.superseded'",
-        )
-    }
-    fallen: set[int] = set()
-    for event in events:
-        if event.run_id in superseded or event.cause_id in fallen:
-            fallen.add(event.id)
-        else:
-            yield event
-
-
-def is_live(db: apsw.Connection, event_id: int | None) -> bool:
-    """Whether an event counts. Microseconds: a chain of causes is short, superseded runs are indexed."""
-    return event_id is None or row(db, FALLEN, (event_id,)) is None
+def _first_concerned(db: apsw.Connection, before: LiveSet, after: LiveSet) -> int | None:
+    """The first event that may count differently; None when none does."""
+    concerned = list(before.fallen ^ after.fallen)
+    parted = live.parting(before.upto, after.upto)
+    if parted is not None:
+        concerned.append(parted + 1)
+    for run_id in before.superseded ^ after.superseded:
+        found = row(db, "SELECT min(id) FROM event WHERE run_id = ?", (run_id,))
+        if found and found[0] is not None:
+            concerned.append(found[0])
+    return min(concerned, default=None)
 
 
 def check(db: apsw.Connection, progress: Progress = lambda _: None) -> list[Difference]:
@@ -86,8 +101,11 @@ def check(db: apsw.Connection, progress: Progress = lambda _: None) -> list[Diff
 
 
 def _fold(source: apsw.Connection, target: apsw.Connection, progress: Progress) -> int:
+    sets = {chat_id: live.of_log(source, chat_id) for chat_id in log.chats(source)}
+    for chat_id, one in sets.items():
+        live.store(target, chat_id, one)
     folded = 0
-    for event in live(source, log.everything(source)):
+    for event in live.counting(source, log.everything(source), sets):
         project(target, event)
         folded += 1
         progress(folded)

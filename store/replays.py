@@ -10,8 +10,11 @@ import apsw
 
 from store import ledger, log
 from store.ledger import Claim, Route
-from store.rebuild import is_live, live
+from store.live import counting, is_live, of_log
 from store.rows import row, rows
+
+SET_ASIDE = "set aside"
+"""The reason, in `run.stop`, why a queued run was given up: what it answers did not count any more."""
 
 
 def triggers(
@@ -21,7 +24,7 @@ def triggers(
     wanted = frozenset(kinds)
     return [
         event.id
-        for event in live(db, log.all_of_chat(db, chat_id))
+        for event in counting(db, log.all_of_chat(db, chat_id), {chat_id: of_log(db, chat_id)})
         if event.kind in wanted
         and (first is None or first <= event.id)
         and (last is None or event.id <= last)
@@ -55,17 +58,24 @@ def enqueue(
         )
         generation = found[0] if found else 0
         ledger.enqueue(db, route, event_id, chat_id, now=now, generation=generation)
+        db.execute(
+            "UPDATE run SET branch_id = (SELECT branch_id FROM chat WHERE id = ?)"
+            " WHERE stage = ? AND event_id = ? AND generation = ?",
+            (chat_id, route.stage, event_id, generation),
+        )
     return asked
 
 
-def is_wanted(db: apsw.Connection, claim: Claim) -> bool:
-    """Whether a run's outcome still matters: its event counts, and no later generation has answered it."""
-    outdone = row(
-        db,
-        "SELECT 1 FROM run WHERE stage = ? AND event_id = ? AND generation > ? AND state = 'done'",
-        (claim.stage, claim.event_id, claim.generation),
+def is_outdone(db: apsw.Connection, claim: Claim) -> bool:
+    """Whether a later generation has already answered the same event."""
+    return (
+        row(
+            db,
+            "SELECT 1 FROM run WHERE stage = ? AND event_id = ? AND generation > ? AND state = 'done'",
+            (claim.stage, claim.event_id, claim.generation),
+        )
+        is not None
     )
-    return outdone is None and is_live(db, claim.event_id)
 
 
 def outcomes_in_force(db: apsw.Connection, claim: Claim) -> list[int]:
@@ -84,12 +94,22 @@ def outcomes_in_force(db: apsw.Connection, claim: Claim) -> list[int]:
     return [run_id for (run_id,) in found]
 
 
-def discard_unwanted(db: apsw.Connection, chat_id: int, *, now: int) -> int:
-    """Give up what is queued for events that no longer count; returns how many. What is running already
-    finds out when it ends."""
+def set_aside(db: apsw.Connection, chat_id: int, *, now: int) -> int:
+    """Give up what is queued for events that do not count, until they do; returns how many. What is running
+    records what it finds, which counts when its event does."""
     queued = rows(
         db,
         "SELECT id, event_id FROM run WHERE chat_id = ? AND state IN ('waiting', 'ready', 'backoff')",
         (chat_id,),
     )
-    return ledger.discard(db, [run_id for run_id, event_id in queued if not is_live(db, event_id)], now=now)
+    idle = [run_id for run_id, event_id in queued if not is_live(db, event_id)]
+    given_up = ledger.discard(db, idle, now=now)
+    db.executemany("UPDATE run SET stop = ? WHERE id = ?", [(SET_ASIDE, run_id) for run_id in idle])
+    return given_up
+
+
+def taken_up(db: apsw.Connection, stage: str, event_id: int, *, now: int) -> bool:
+    """Whether the stage has a run for this event; one that was set aside is queued again."""
+    found = rows(db, "SELECT id, stop FROM run WHERE stage = ? AND event_id = ?", (stage, event_id))
+    ledger.retry(db, [run_id for run_id, stop in found if stop == SET_ASIDE], now=now)
+    return bool(found)

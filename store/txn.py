@@ -10,12 +10,14 @@ from typing import Any, TypeVar
 
 import apsw
 
-from store import events, ledger
-from store.events import ChatStarted, Event, OutcomeSuperseded, Payload
+from store import events, ledger, replays
+from store.events import ChatStarted, Event, Payload
 from store.ledger import Route
+from store.live import changes_the_live_set, is_live
 from store.projections import project
-from store.rebuild import is_live, refold
+from store.rebuild import heed
 from store.rows import row
+from store.trail import followed
 
 P = TypeVar("P", bound=Payload)
 Clock = Callable[[], int]
@@ -53,23 +55,30 @@ class Txn:
         ordinal: int = 0,
     ) -> Event[P]:
         """Write one event with all its consequences. Ids are given here so that a chat's own first event
-        can already carry the chat's id. What answers an event that no longer counts is recorded, and
-        changes nothing."""
+        can already carry the chat's id. What answers an event that does not count is recorded, and changes
+        nothing until it does."""
         event_id = self._next_event_id()
         chat_id = event_id if isinstance(payload, ChatStarted) else chat_id
-        event = Event(
-            event_id, chat_id, self._branch(event_id, chat_id), payload, cause_id, run_id, ordinal, self.now
-        )
+        branch_id = self._branch(event_id, chat_id, cause_id, run_id)
+        event = Event(event_id, chat_id, branch_id, payload, cause_id, run_id, ordinal, self.now)
         self._write(event)
-        if isinstance(payload, OutcomeSuperseded) and chat_id is not None:
-            refold(self.connection, chat_id)
-        elif is_live(self.connection, cause_id):
-            project(self.connection, event)
-        else:
-            return event
-        for route in self.routes.get(payload.kind, ()):
-            ledger.enqueue(self.connection, route, event_id, chat_id or 0, now=self.now)
+        if chat_id is not None and changes_the_live_set(payload):
+            for returned in heed(self.connection, event):
+                self._enqueue(returned, again=True)
+            replays.set_aside(self.connection, chat_id, now=self.now)
+        elif isinstance(payload, ChatStarted) or is_live(self.connection, event_id):
+            with followed(self.connection, event):
+                project(self.connection, event)
+        if is_live(self.connection, event_id):
+            self._enqueue(event)
         return event
+
+    def _enqueue(self, event: Event[Any], *, again: bool = False) -> None:
+        """One run for each stage that listens. An event that counts again has its runs already, unless they
+        were set aside or it never counted before."""
+        for route in self.routes.get(event.kind, ()):
+            if not (again and replays.taken_up(self.connection, route.stage, event.id, now=self.now)):
+                ledger.enqueue(self.connection, route, event.id, event.chat_id or 0, now=self.now)
 
     def _write(self, event: Event[Any]) -> None:
         self.execute(
@@ -92,8 +101,21 @@ class Txn:
         found = row(self.connection, "SELECT seq FROM sqlite_sequence WHERE name = 'event'")
         return found[0] + 1 if found else 1
 
-    def _branch(self, event_id: int, chat_id: int | None) -> int | None:
+    def _branch(
+        self, event_id: int, chat_id: int | None, cause_id: int | None, run_id: int | None
+    ) -> int | None:
+        """What a person does lies in the branch they are in; what a run finds, where it was asked for, also
+        when the person has gone to another branch meanwhile."""
         if chat_id is None or chat_id == event_id:
             return chat_id
+        if run_id is not None:
+            asked = row(
+                self.connection,
+                "SELECT coalesce((SELECT branch_id FROM run WHERE id = ?),"
+                " (SELECT branch_id FROM event WHERE id = ?))",
+                (run_id, cause_id),
+            )
+            if asked and asked[0] is not None:
+                return int(asked[0])
         found = row(self.connection, "SELECT branch_id FROM chat WHERE id = ?", (chat_id,))
         return found[0] if found else chat_id

@@ -15,7 +15,7 @@ from pipeline.context import Context, told
 from pipeline.inference.errors import EndpointFailed
 from pipeline.retry import TREATMENTS, delay_s
 from pipeline.stage import Stage
-from store import ledger, replays
+from store import ledger, live, replays
 from store.errors import ErrorClass, FabulaError
 from store.events import JUST_CREATED, ContainerCreated, OutcomeSuperseded, Payload, SceneOpened
 from store.ledger import Claim, Failure
@@ -42,13 +42,13 @@ class Reason:
 def done(ctx: Context, payloads: Sequence[Payload]) -> Step:
     """The run is done: its events, their folds, and the runs they trigger, in one commit.
 
-    When what it answers no longer counts, or a later generation has already answered it, it is cancelled
-    instead and what it found is dropped.
+    When a later generation has already answered it, it is cancelled instead and what it found is dropped.
+    When what it answers does not count any more, what it found is recorded and counts when that does.
     """
     claim, figures = ctx.claim, json.dumps(ctx.figures) if ctx.figures else None
 
     def step(txn: Txn) -> None:
-        wanted = replays.is_wanted(txn.connection, claim)
+        wanted = not replays.is_outdone(txn.connection, claim)
         _fence(ledger.finish(txn.connection, claim, "done" if wanted else "cancelled", figures, now=txn.now))
         if wanted:
             record(txn, claim, payloads)
@@ -76,8 +76,6 @@ def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
         )
         if isinstance(payload, ContainerCreated):
             created = event.id
-    if superseded:
-        replays.discard_unwanted(txn.connection, claim.chat_id, now=txn.now)
 
 
 def cancelled(claim: Claim) -> Step:
@@ -101,7 +99,8 @@ def handed_back(claim: Claim) -> Step:
 
 
 def failed(ctx: Context, stage: Stage, reason: Reason) -> Step:
-    """Back off or die, as the error's class and the stage's patience say."""
+    """Back off or die, as the error's class and the stage's patience say. Where the ground has gone from
+    under the run, because what it answers does not count any more, it is set aside."""
     claim = ctx.claim
     treatment = TREATMENTS[reason.error_class]
     again = treatment.again and reason.retryable
@@ -114,6 +113,11 @@ def failed(ctx: Context, stage: Stage, reason: Reason) -> Step:
     failure = Failure(reason.error_class.value, reason.told, prompt)
 
     def step(txn: Txn) -> None:
+        if not live.is_live(txn.connection, claim.event_id):
+            _fence(ledger.finish(txn.connection, claim, "cancelled", now=txn.now))
+            txn.execute("UPDATE run SET stop = ? WHERE id = ?", (replays.SET_ASIDE, claim.run_id))
+            txn.freed.append(claim.lane)
+            return
         due = txn.now + int(wait_s * 1000) if again else None
         _fence(ledger.fail(txn.connection, claim, failure, due, now=txn.now))
         if again and not treatment.counts:

@@ -14,7 +14,13 @@ from store.events.chat import (
 )
 from store.events.codec import Event, decode, encode, kinds
 from store.events.entities import ActivityChanged, EntityChanged, InventoryChanged
-from store.events.history import OutcomeSuperseded
+from store.events.history import (
+    BranchForked,
+    BranchRenamed,
+    BranchSwitched,
+    ChangeUndone,
+    OutcomeSuperseded,
+)
 from store.events.judgement import PIVOTAL, DecisionDefaulted, Significance, SignificanceScored
 from store.events.library import BotArchived, BotAuthored, BotEdited, BotFields
 from store.events.memory import (
@@ -60,7 +66,17 @@ from store.events.relationships import (
     Fact,
     GroupUpdated,
 )
-from store.events.turns import Ending, FloorGiven, TokenUsage, TurnAssistant, TurnUser
+from store.events.turns import (
+    Ending,
+    FloorGiven,
+    TokenUsage,
+    TurnAssistant,
+    TurnEdited,
+    TurnHidden,
+    TurnRetracted,
+    TurnSelected,
+    TurnUser,
+)
 
 YOU = 0
 """The entity id under which the person stands wherever entities are named."""
@@ -79,6 +95,10 @@ __all__ = [
     "BotAuthored",
     "BotEdited",
     "BotFields",
+    "BranchForked",
+    "BranchRenamed",
+    "BranchSwitched",
+    "ChangeUndone",
     "ChatArchived",
     "ChatRenamed",
     "ChatStarted",
@@ -124,6 +144,10 @@ __all__ = [
     "Text",
     "TokenUsage",
     "TurnAssistant",
+    "TurnEdited",
+    "TurnHidden",
+    "TurnRetracted",
+    "TurnSelected",
     "TurnUser",
     "WorldChanged",
     "decode",

@@ -1,6 +1,6 @@
 """History: which of what was recorded still counts."""
 
-from store.events.payload import Payload
+from store.events.payload import Name, Payload
 
 
 class OutcomeSuperseded(Payload):
@@ -8,3 +8,33 @@ class OutcomeSuperseded(Payload):
 
     kind = "outcome.superseded"
     superseded_run_id: int
+
+
+class ChangeUndone(Payload):
+    """Something a person did is as if it had not been: a choice among turns, an edit, an earlier undoing."""
+
+    kind = "change.undone"
+    event_id: int
+
+
+class BranchForked(Payload):
+    """Another way the story may go; the event's own id is the branch's. It shares with its parent whatever
+    comes of what was done there up to the event `at`."""
+
+    kind = "branch.forked"
+    parent_id: int
+    at: int
+    name: Name
+
+
+class BranchSwitched(Payload):
+    """The story goes on in this branch."""
+
+    kind = "branch.switched"
+    branch_id: int
+
+
+class BranchRenamed(Payload):
+    kind = "branch.renamed"
+    branch_id: int
+    name: Name

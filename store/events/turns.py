@@ -13,13 +13,19 @@ class TurnUser(Payload):
 
 
 class FloorGiven(Payload):
-    """Who speaks next, decided once: narration answers this event, never the turn directly."""
+    """Who speaks next, decided once: narration answers this event, never the turn directly.
+
+    Given again by a person's hand, it asks for another alternative of a reply: `alternative_of` is the first
+    one, `extends` the one whose text is carried on.
+    """
 
     kind = "floor.given"
     turn_id: int
     speaker_id: int
     reason: str = ""
     confidence: float = Field(default=1.0, ge=0, le=1)
+    alternative_of: int | None = None
+    extends: int | None = None
 
 
 class TokenUsage(BaseModel):
@@ -36,7 +42,8 @@ Ending = Literal["complete", "length", "stopped", "dropped", "crashed", "shutdow
 
 
 class TurnAssistant(Payload):
-    """What a bot said. `answers` is the turn it answers (None for a first message)."""
+    """What a bot said. `answers` is the turn it answers (None for a first message). An alternative names the
+    first one, takes its place, and stays until another is selected."""
 
     kind = "turn.assistant"
     speaker_id: int
@@ -46,3 +53,34 @@ class TurnAssistant(Payload):
     ended: Ending = "complete"
     model: str = ""
     usage: TokenUsage | None = None
+    alternative_of: int | None = None
+
+
+class TurnEdited(Payload):
+    """Other words for a turn, by hand. What came of the old ones stays until it is derived again."""
+
+    kind = "turn.edited"
+    turn_id: int
+    text: Spoken
+
+
+class TurnHidden(Payload):
+    """A turn that is left out of view and prompt, or no longer."""
+
+    kind = "turn.hidden"
+    turn_id: int
+    hidden: bool = True
+
+
+class TurnRetracted(Payload):
+    """A turn is taken out, in all its alternatives, with everything that came of it."""
+
+    kind = "turn.retracted"
+    turn_id: int
+
+
+class TurnSelected(Payload):
+    """Of several alternatives this one holds; with the others, all that came of them steps aside."""
+
+    kind = "turn.selected"
+    turn_id: int

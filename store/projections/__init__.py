@@ -1,15 +1,18 @@
 """The fold of the log: one module per subject, each kind of event with its one function."""
 
-from store.projections import chats, entities, library, memories, places, relationships, turns
+from store.projections import branches, chats, entities, library, memories, places, relationships, turns
 from store.projections.fold import OF_CHATS, PROJECTIONS, clear, clear_chat, project, projects
+from store.projections.memories import index_again
 
 __all__ = [
     "OF_CHATS",
     "PROJECTIONS",
+    "branches",
     "chats",
     "clear",
     "clear_chat",
     "entities",
+    "index_again",
     "library",
     "memories",
     "places",

@@ -13,13 +13,16 @@ from store.events import (
     OpeningConfirmed,
     OpeningProposed,
 )
-from store.projections.fold import projects
+from store.projections.branches import FIRST
+from store.projections.fold import FOREVER, projects
 
 
 @projects(ChatStarted)
 def chat_started(db: apsw.Connection, event: Event[ChatStarted]) -> None:
-    """A chat without an opening to agree on has begun with its start."""
+    """A chat without an opening to agree on has begun with its start. It is its own first branch."""
     chat = event.payload
+    db.execute("INSERT INTO branch(id, chat_id, name) VALUES (?1, ?1, ?2)", (event.id, FIRST))
+    db.execute("INSERT OR IGNORE INTO lineage(id, chat_id, upto) VALUES (?1, ?1, ?2)", (event.id, FOREVER))
     db.execute(
         "INSERT INTO chat(id, branch_id, title, host_id, you_name, you_persona, opening, begun, changed_by,"
         " changed_at) VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?1, ?8)",

@@ -12,6 +12,7 @@ import apsw
 from store.events import Event, Payload
 
 OF_CHATS = (
+    "branch",
     "turn",
     "memory",
     "container",
@@ -24,8 +25,13 @@ OF_CHATS = (
     "entity",
 )
 """The tables that hold what belongs to one chat, by `chat_id`."""
-PROJECTIONS = ("bot", "chat", *OF_CHATS, "memory_text")
+LIVE_SET = ("lineage", "fallen")
+"""The tables that say which events of a chat are folded (see `store.live`)."""
+PROJECTIONS = ("bot", "chat", *OF_CHATS, *LIVE_SET, "memory_text")
 """Every projected table. Each has an integer primary key `id`; the search index its rowid, a memory's."""
+
+FOREVER = 2**62
+"""How far the active branch reaches."""
 
 P = TypeVar("P", bound=Payload)
 Fold = Callable[[apsw.Connection, Event[Any]], None]

@@ -5,6 +5,7 @@ scope token that names chat and owner: an owner that did not perceive it has no 
 """
 
 import json
+from collections.abc import Iterable
 
 import apsw
 
@@ -98,6 +99,15 @@ def _reindex(db: apsw.Connection, memory_id: int) -> None:
     )
     if following is not None:
         _index(db, following[0])
+
+
+def index_again(db: apsw.Connection, memory_ids: Iterable[int]) -> None:
+    """Bring the index up to date after rows were put back or taken away behind the folds' backs."""
+    for memory_id in sorted(memory_ids):
+        if row(db, "SELECT 1 FROM memory WHERE id = ?", (memory_id,)) is None:
+            db.execute("DELETE FROM memory_text WHERE rowid = ?", (memory_id,))
+        else:
+            _reindex(db, memory_id)
 
 
 @projects(MemoryEdited)

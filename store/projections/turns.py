@@ -5,7 +5,15 @@ from typing import Any
 
 import apsw
 
-from store.events import YOU, Event, SignificanceScored, TurnAssistant, TurnUser
+from store.events import (
+    YOU,
+    Event,
+    SignificanceScored,
+    TurnAssistant,
+    TurnEdited,
+    TurnHidden,
+    TurnUser,
+)
 from store.projections.fold import projects
 from store.rows import row
 
@@ -19,8 +27,8 @@ def present_of(host_id: int, guest_id: int | None, in_scene: str | None) -> tupl
 
 INSERT_TURN = (
     "INSERT INTO turn(id, chat_id, branch_id, anchor_id, ordinal, scene_id, present, speaker_id, text,"
-    " answers, truncated, ended, model, usage, run_id, recorded_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " answers, truncated, ended, model, usage, alternative_of, run_id, recorded_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -51,7 +59,7 @@ def _insert(
 @projects(TurnUser)
 def turn_user(db: apsw.Connection, event: Event[TurnUser]) -> None:
     """A person's turn anchors the exchange that follows it."""
-    _insert(db, event, event.id, None, (event.payload.text, None, 0, "complete", "", None))
+    _insert(db, event, event.id, None, (event.payload.text, None, 0, "complete", "", None, None))
 
 
 @projects(TurnAssistant)
@@ -60,8 +68,21 @@ def turn_assistant(db: apsw.Connection, event: Event[TurnAssistant]) -> None:
     turn = event.payload
     anchor = row(db, "SELECT anchor_id FROM turn WHERE id = ?", (turn.answers,))
     usage = turn.usage.model_dump_json() if turn.usage else None
-    said = (turn.text, turn.answers, int(turn.truncated), turn.ended, turn.model, usage)
-    _insert(db, event, anchor[0] if anchor else event.id, turn.speaker_id, said)
+    how = (int(turn.truncated), turn.ended, turn.model, usage, turn.alternative_of)
+    _insert(db, event, anchor[0] if anchor else event.id, turn.speaker_id, (turn.text, turn.answers, *how))
+
+
+@projects(TurnEdited)
+def turn_edited(db: apsw.Connection, event: Event[TurnEdited]) -> None:
+    db.execute(
+        "UPDATE turn SET text = ?, edited_by = ? WHERE id = ?",
+        (event.payload.text, event.id, event.payload.turn_id),
+    )
+
+
+@projects(TurnHidden)
+def turn_hidden(db: apsw.Connection, event: Event[TurnHidden]) -> None:
+    db.execute("UPDATE turn SET hidden = ? WHERE id = ?", (int(event.payload.hidden), event.payload.turn_id))
 
 
 @projects(SignificanceScored)

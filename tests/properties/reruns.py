@@ -30,7 +30,7 @@ def finish_runs(which: int, found: Sequence[Payload], limit: int = 4) -> Act:
         )
         for claim in ledger.claim(txn.connection, 1, "bookkeeping", limit, now=txn.now):
             written = rows(txn.connection, "SELECT 1 FROM event WHERE run_id = ?", (claim.run_id,))
-            wanted = not written and replays.is_wanted(txn.connection, claim)
+            wanted = not written and not replays.is_outdone(txn.connection, claim)
             ledger.finish(txn.connection, claim, "done" if wanted else "cancelled", now=txn.now)
             placed = [of_chat(txn.connection, claim.chat_id, which, one) for one in found]
             if wanted:

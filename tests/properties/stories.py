@@ -109,7 +109,7 @@ def _archive_chat(number: int) -> Act:
     return act
 
 
-def _say(number: int, text: str) -> Act:
+def say(number: int, text: str) -> Act:
     def act(world: World, txn: Txn) -> None:
         chat_id = world.chat(number)
         world.turns[chat_id].append(txn.append(TurnUser(text=text), chat_id=chat_id).id)
@@ -117,7 +117,7 @@ def _say(number: int, text: str) -> Act:
     return act
 
 
-def _answer(number: int, which: int, text: str, ended: str) -> Act:
+def answer(number: int, which: int, text: str, ended: str) -> Act:
     """An answer to any earlier turn of the chat, not only the newest; or to none."""
 
     def act(world: World, txn: Txn) -> None:
@@ -143,7 +143,7 @@ def _floor(number: int, which: int) -> Act:
     return act
 
 
-def _remember(number: int, which: int, text: str) -> Act:
+def remember(number: int, which: int, text: str) -> Act:
     def act(world: World, txn: Txn) -> None:
         chat_id = world.chat(number)
         if world.turns[chat_id]:
@@ -228,12 +228,12 @@ ACTS: st.SearchStrategy[Act] = st.one_of(
     st.builds(_start, NUMBERS, TEXTS),
     st.builds(_rename, NUMBERS, TEXTS),
     st.builds(_archive_chat, NUMBERS),
-    st.builds(_say, NUMBERS, TEXTS),
-    st.builds(_say, NUMBERS, TEXTS),
-    st.builds(_answer, NUMBERS, NUMBERS, TEXTS, ENDINGS),
-    st.builds(_answer, NUMBERS, NUMBERS, TEXTS, ENDINGS),
+    st.builds(say, NUMBERS, TEXTS),
+    st.builds(say, NUMBERS, TEXTS),
+    st.builds(answer, NUMBERS, NUMBERS, TEXTS, ENDINGS),
+    st.builds(answer, NUMBERS, NUMBERS, TEXTS, ENDINGS),
     st.builds(_floor, NUMBERS, NUMBERS),
-    st.builds(_remember, NUMBERS, NUMBERS, TEXTS),
+    st.builds(remember, NUMBERS, NUMBERS, TEXTS),
     st.builds(record, NUMBERS, NUMBERS, TEXTS, again=st.booleans()),
     *(st.builds(_simulate, NUMBERS, NUMBERS, st.one_of(SIMULATED), answers=st.booleans()) for _ in range(4)),
 )
@@ -245,10 +245,10 @@ ONE_OF_EACH: tuple[Act, ...] = (
     _author("Bea", ""),
     _edit(1, "Beatrice"),
     _rename(0, "the light"),
-    _say(0, "Who goes there?"),
+    say(0, "Who goes there?"),
     _floor(0, 0),
-    _answer(0, 0, "Me.", "stopped"),
-    *(_remember(0, number, "Me.") for number in range(9)),
+    answer(0, 0, "Me.", "stopped"),
+    *(remember(0, number, "Me.") for number in range(9)),
     record(0, 1, "Gone.", again=True),
     record(0, 0, "Kept.", again=False),
     _archive_bot(1),

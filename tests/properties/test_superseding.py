@@ -11,8 +11,9 @@ from store import log, rebuild
 from store.database import connect
 from store.events import OutcomeSuperseded, Payload, TurnUser
 from store.ledger import Route
+from store.live import is_live
 from store.projections import project
-from store.rebuild import is_live, scratch
+from store.rebuild import scratch
 from store.rows import rows
 from tests.properties.reruns import FOUND, REMEMBER, RERUNS, SUMMARIZE, finish_runs, run_again
 from tests.properties.stories import ACTS, Act, World, play, stories

@@ -1,0 +1,120 @@
+"""Time travel: choosing which events count, and nothing else, changes what a chat is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from store import log, rebuild, trail
+from store.database import connect
+from store.events import ChangeUndone
+from store.live import is_live
+from store.projections import PROJECTIONS, project
+from store.projections.fold import LIVE_SET
+from store.rebuild import scratch
+from store.rows import rows
+from tests.properties.rewriting import BEGUN, REWRITING, UNDOABLE, Reckoning
+from tests.properties.stories import ACTS, Act, play, stories
+from tests.properties.test_log_and_projections import dump
+
+Fresh = Callable[[], Path]
+FOLDED = tuple(table for table in PROJECTIONS if table not in LIVE_SET)
+ANYTHING = st.one_of(ACTS, REWRITING, REWRITING)
+SOME = st.lists(ANYTHING, min_size=3, max_size=15)
+
+
+def _told_again(db: apsw.Connection, chat_id: int, branch_id: int | None = None) -> dict[str, object]:
+    """A chat's projections as a fold of what counts by definition."""
+    folded = scratch(db)
+    for one in Reckoning(db, chat_id, branch_id).counting():
+        project(folded, one)
+    told = dump(folded, FOLDED)
+    folded.close()
+    return dict(told)
+
+
+@settings(max_examples=150)
+@given(story=stories(4), after=st.lists(ANYTHING, min_size=5, max_size=25))
+def test_the_projections_are_the_fold_of_what_counts_by_definition(
+    fresh_path: Fresh, story: list[Act], after: list[Act]
+) -> None:
+    db = connect(fresh_path(), query_only=False)
+    world = play(db, [*story, *BEGUN])
+    for act in after:
+        with db:
+            act(world, world.txn())
+        assert rebuild.check(db) == []
+    fallen = 0
+    for chat_id in world.chats:
+        reckoning = Reckoning(db, chat_id)
+        for one in reckoning.events.values():
+            assert is_live(db, one.id) == reckoning.counts(one), one
+            fallen += not reckoning.counts(one)
+        folded = _told_again(db, chat_id)
+        for table in FOLDED:
+            mine = "chat_id = ?" if table not in ("bot", "chat", "memory_text") else "id = ?"
+            if table not in ("bot", "memory_text"):
+                live = rows(db, f"SELECT * FROM {table} WHERE {mine} ORDER BY 1, 2", (chat_id,))
+                assert live == folded[table]
+    event(f"fallen: {min(fallen, 5)}")
+    db.close()
+
+
+@settings(max_examples=100)
+@given(story=stories(4), before=SOME, done=REWRITING)
+def test_what_is_undone_leaves_the_projections_as_they_were(
+    fresh_path: Fresh, story: list[Act], before: list[Act], done: Act
+) -> None:
+    db = connect(fresh_path(), query_only=False)
+    world = play(db, [*story, *BEGUN, *before])
+    was, end = dump(db, FOLDED), log.position(db)
+    with db:
+        done(world, world.txn())
+    acts = [one for one in log.after(db, end) if one.kind in UNDOABLE]
+    event(f"undone: {[one.kind for one in acts]}")
+    for act in acts:
+        with db:
+            world.txn().append(ChangeUndone(event_id=act.id), chat_id=act.chat_id)
+        assert dump(db, FOLDED) == was
+    assert rebuild.check(db) == []
+    db.close()
+
+
+@settings(max_examples=100)
+@given(story=stories(4), before=SOME, done=REWRITING)
+def test_what_is_done_in_one_branch_changes_no_other(
+    fresh_path: Fresh, story: list[Act], before: list[Act], done: Act
+) -> None:
+    db = connect(fresh_path(), query_only=False)
+    world = play(db, [*story, *BEGUN, *before])
+    chat_id = world.chats[0]
+    active = {branch for (branch,) in rows(db, "SELECT branch_id FROM chat WHERE id = ?", (chat_id,))}
+    others = {one for (one,) in rows(db, "SELECT id FROM branch WHERE chat_id = ?", (chat_id,))} - active
+    event(f"other branches: {min(len(others), 3)}")
+    of_the_story = [table for table in FOLDED if table not in ("bot", "chat", "branch")]
+    was = {one: _told_again(db, chat_id, one) for one in others}
+    with db:
+        done(world, world.txn())
+    for one, told in was.items():
+        now = _told_again(db, chat_id, one)
+        assert {table: now[table] for table in of_the_story} == {table: told[table] for table in of_the_story}
+    db.close()
+
+
+@settings(max_examples=60)
+@given(story=stories(4), after=SOME, lost=st.integers(0, 15))
+def test_without_its_trail_a_chat_is_folded_from_its_beginning(
+    fresh_path: Fresh, story: list[Act], after: list[Act], lost: int
+) -> None:
+    db = connect(fresh_path(), query_only=False)
+    world = play(db, [*story, *BEGUN])
+    for number, act in enumerate(after):
+        with db:
+            if number == lost:
+                for chat_id in world.chats:
+                    trail.begin(db, chat_id, log.position(db) + 1)
+            act(world, world.txn())
+    assert rebuild.check(db) == []
+    db.close()
