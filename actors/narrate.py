@@ -1,7 +1,8 @@
 """Narrate: the speaker's reply, streamed as it is written.
 
-`floor.given` arrives; one `turn.assistant` leaves. Whatever was written is kept: by Stop, by an endpoint that
-broke off, by a process that died. Only when there is nothing to keep does the run fail and try again.
+`floor.given` arrives; one `turn.assistant` leaves: the first answer, an alternative of it, or one that
+carries a text on. Whatever was written is kept: by Stop, by an endpoint that broke off, by a process that
+died. Only when there is nothing to keep does the run fail and try again.
 """
 
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.context import Context, Interrupted, Writing
 from pipeline.inference.errors import EndpointFailed
-from pipeline.inference.types import Capabilities, Endpoint, Request, Usage
+from pipeline.inference.types import Capabilities, Endpoint, Message, Request, Usage
 from pipeline.prompt.compose import Composed, Measure, compose
 from pipeline.prompt.naming import Bare
 from pipeline.prompt.ooc import strip_ooc
@@ -41,13 +42,19 @@ async def narrate(floor: Event[FloorGiven], ctx: Context) -> Emits:
     left = ctx.left_behind().strip()
     if left:
         yield TurnAssistant(
-            speaker_id=speaker_id, text=left, answers=turn_id, truncated=True, ended="crashed"
+            speaker_id=speaker_id,
+            text=left,
+            answers=turn_id,
+            truncated=True,
+            ended="crashed",
+            alternative_of=floor.payload.alternative_of,
         )
         return
     turn = views.turn(ctx.db, turn_id)
     if not strip_ooc(turn.text).strip():
         return
-    rendered = await _render(ctx, turn, ctx.writing(speaker_id))
+    begun = views.told_text(ctx.db, floor.payload.extends)
+    rendered = await _render(ctx, turn, ctx.writing(speaker_id), begun)
     yield TurnAssistant(
         speaker_id=speaker_id,
         text=rendered.text,
@@ -56,6 +63,7 @@ async def narrate(floor: Event[FloorGiven], ctx: Context) -> Emits:
         ended=rendered.ending,
         model=rendered.model,
         usage=rendered.usage,
+        alternative_of=floor.payload.alternative_of,
     )
 
 
@@ -67,16 +75,17 @@ class _Rendered:
     usage: TokenUsage | None
 
 
-async def _render(ctx: Context, turn: Turn, writing: Writing) -> _Rendered:
+async def _render(ctx: Context, turn: Turn, writing: Writing, begun: str) -> _Rendered:
     """Borrow the narrator for one reply."""
     async with ctx.endpoints.narrator() as (endpoint, capabilities):
-        return await _follow(ctx, turn, writing, endpoint, capabilities)
+        return await _follow(ctx, turn, writing, begun, endpoint, capabilities)
 
 
 async def _follow(
-    ctx: Context, turn: Turn, writing: Writing, endpoint: Endpoint, capabilities: Capabilities
+    ctx: Context, turn: Turn, writing: Writing, begun: str, endpoint: Endpoint, capabilities: Capabilities
 ) -> _Rendered:
-    """Send the prompt and follow the stream to whatever end it comes to."""
+    """Send the prompt and follow the stream to whatever end it comes to. A text that is `begun` already is
+    the last message, for the model to carry on."""
     budgets = ctx.endpoints.budgets.within(capabilities.context_tokens)
     layout = ctx.endpoints.layout_for(capabilities)
     measure = Measure(ctx.counter.for_model(endpoint.model), budgets, layout)
@@ -90,14 +99,18 @@ async def _follow(
     )
     composed = compose(ctx.db, turn, writing.speaker_id, measure, remembering)
     sampler = ctx.endpoints.sampler.model_copy(update={"max_tokens": budgets.response})
-    request = Request(messages=composed.prompt.messages, sampler=sampler, slot=NARRATOR_SLOT)
+    messages = composed.prompt.messages
+    if begun:
+        messages = (*messages, Message(role="assistant", content=begun))
+    request = Request(messages=messages, sampler=sampler, slot=NARRATOR_SLOT)
     ctx.request = request
     stream = _Stream(ctx, writing, Bare(composed.speaker_name))
+    writing.begin(begun)
     with ctx.endpoints.narrating():
         ending = await stream.follow(endpoint, request)
     ctx.figures |= _account(composed, remembering)
     text = writing.text.strip()
-    if not text:
+    if not writing.grown:
         raise _nothing_written(ctx)
     if stream.usage is not None:
         ctx.counter.observe(endpoint.model, composed.prompt.breakdown.total, stream.usage.prompt_tokens)
@@ -155,7 +168,7 @@ class _Stream:
                 await self._read(endpoint, request)
         except EndpointFailed:
             self.writing.add(self.bare.rest())
-            if not self.writing.text.strip():
+            if not self.writing.grown:
                 raise
             return "dropped"
         self.writing.add(self.bare.rest())

@@ -92,11 +92,25 @@ class Writing:
     ctx: Context
     speaker_id: int
     text: str = ""
+    _begun: str = ""
     _checkpointed_at: float = -1.0
 
+    @property
+    def grown(self) -> bool:
+        """Whether anything was written beyond what it began with."""
+        return self.text.strip() != self._begun.strip()
+
+    def begin(self, text: str) -> None:
+        """Carry on a text that stands already."""
+        self._begun = text
+        self.add(text)
+
     def add(self, piece: str) -> None:
-        """Append a piece; white space before the first word is dropped."""
+        """Append a piece; white space before the first word is dropped, and there is some between a text that
+        is carried on and a new word."""
         piece = piece if self.text else piece.lstrip()
+        if self.text and self.text == self._begun and piece[:1].isalnum():
+            piece = f" {piece}"
         if not piece:
             return
         self.ctx.feed.say(self.ctx.claim, self.speaker_id, piece)

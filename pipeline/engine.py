@@ -8,6 +8,7 @@ from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.offer import Offer
 from pipeline.play import Play
+from pipeline.rewriting import Rewriting
 from store.store import Store
 
 
@@ -24,6 +25,11 @@ class Engine:
     working: bool
     metrics: Callable[[], bytes]
     trouble: Callable[[], list[str]]
+
+    @property
+    def rewriting(self) -> Rewriting:
+        """What a person does to turns that are already told."""
+        return Rewriting(self.store)
 
     @property
     def corrections(self) -> Corrections:

@@ -63,7 +63,7 @@ def recounted(
     left = room
     for turn in views.dialogue_back_from(db, turn_id):
         text = strip_ooc(turn.text).strip()
-        if not text or not set(observers) <= set(turn.present):
+        if not text or turn.hidden or not set(observers) <= set(turn.present):
             continue
         line = _fitting(f"{speaker_name(db, turn.speaker_id, known)}: {text}", counter, room)
         left -= counter.text(line)

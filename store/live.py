@@ -73,9 +73,9 @@ class LiveSet:
         return (inherits and event.run_id not in self.told_anew) or self.holds(event.branch_id, event.id)
 
 
-def of_log(db: apsw.Connection, chat_id: int, before: int = FOREVER) -> LiveSet:
-    """The live set as the log tells it, or as it told it before an event."""
-    upto = _lineage(db, chat_id, before)
+def of_log(db: apsw.Connection, chat_id: int, before: int = FOREVER, branch_id: int | None = None) -> LiveSet:
+    """The live set as the log tells it, or told it before an event; of the active branch, or another."""
+    upto = _lineage(db, chat_id, before, branch_id)
     words = rows(
         db,
         "SELECT id, branch_id, run_id, payload ->> 'superseded_run_id' FROM event"
@@ -113,7 +113,7 @@ def every_event_counts(db: apsw.Connection, chat_id: int) -> bool:
     """Whether nothing was ever put aside in this chat, which spares judging its events one by one."""
     kinds = ", ".join(map(repr, sorted(CONTROLS)))
     put_aside = row(db, f"SELECT 1 FROM event WHERE chat_id = ? AND kind IN ({kinds}) LIMIT 1", (chat_id,))
-    return put_aside is None and not _alternatives(db, chat_id)
+    return put_aside is None and not first_alternatives(db, chat_id)
 
 
 @dataclass
@@ -158,8 +158,8 @@ def parting(before: dict[int, int], after: dict[int, int]) -> int | None:
     return max(shared, default=0)
 
 
-def _lineage(db: apsw.Connection, chat_id: int, before: int) -> dict[int, int]:
-    """The active branch whole, and each of its parents up to where it was left."""
+def _lineage(db: apsw.Connection, chat_id: int, before: int, branch_id: int | None) -> dict[int, int]:
+    """The branch whole, and each of its parents up to where it was left."""
     told = rows(
         db,
         "SELECT id, kind, payload ->> 'branch_id', payload ->> 'parent_id', payload ->> 'at' FROM event"
@@ -167,7 +167,8 @@ def _lineage(db: apsw.Connection, chat_id: int, before: int) -> dict[int, int]:
         (chat_id, before),
     )
     forks = {event_id: (parent, at) for event_id, kind, _, parent, at in told if kind == "branch.forked"}
-    branch = next((one for _, kind, one, _, _ in reversed(told) if kind == "branch.switched"), chat_id)
+    active = next((one for _, kind, one, _, _ in reversed(told) if kind == "branch.switched"), chat_id)
+    branch = branch_id if branch_id is not None else active
     upto, limit = {branch: FOREVER}, FOREVER
     while branch in forks:
         branch, at = forks[branch]
@@ -184,7 +185,7 @@ def _fallen(db: apsw.Connection, chat_id: int, placed: LiveSet, before: int) -> 
     for event_id, kind, target in reversed(acts):
         if kind == "change.undone" and event_id not in undone:
             undone.add(target)
-    first_of = dict(_alternatives(db, chat_id))
+    first_of = first_alternatives(db, chat_id)
     groups: dict[int, set[int]] = {}
     chosen: dict[int, int] = {}
     retracted: set[int] = set()
@@ -204,17 +205,16 @@ def _fallen(db: apsw.Connection, chat_id: int, placed: LiveSet, before: int) -> 
     return frozenset(aside | gone | undone)
 
 
-def _alternatives(db: apsw.Connection, chat_id: int) -> list[tuple[int, int]]:
-    """(alternative, the first one) for all of the chat."""
-    return [
-        (event_id, first)
-        for event_id, first in rows(
+def first_alternatives(db: apsw.Connection, chat_id: int) -> dict[int, int]:
+    """alternative → the first one, for all of the chat, in log order."""
+    return dict(
+        rows(
             db,
             "SELECT id, payload ->> 'alternative_of' FROM event WHERE chat_id = ?"
             " AND kind = 'turn.assistant' AND payload ->> 'alternative_of' IS NOT NULL ORDER BY id",
             (chat_id,),
         )
-    ]
+    )
 
 
 def _choices(db: apsw.Connection, chat_id: int, placed: LiveSet, before: int) -> list[tuple[int, str, int]]:

@@ -62,6 +62,13 @@ def all_of_chat(db: apsw.Connection, chat_id: int, since: int = 0) -> Iterator[E
         yield _event(found)
 
 
+def library_and(db: apsw.Connection, chat_id: int) -> Iterator[Event[Any]]:
+    """One chat's part of the log together with what belongs to none."""
+    sql = f"SELECT {COLUMNS} FROM event WHERE chat_id = ? OR chat_id IS NULL ORDER BY id"
+    for found in db.execute(sql, (chat_id,)):
+        yield _event(found)
+
+
 def chats(db: apsw.Connection) -> list[int]:
     """Every chat the log tells of."""
     return [

@@ -82,6 +82,9 @@ class Turn(NamedTuple):
     model: str
     run_id: int | None
     recorded_at: int
+    hidden: bool = False
+    edited_by: int | None = None
+    alternative_of: int | None = None
 
 
 BOT = "id, name, aliases, description, personality, first_message, post_history, archived"
@@ -92,7 +95,7 @@ CHAT = (
 )
 TURN = (
     "id, chat_id, anchor_id, ordinal, speaker_id, text, answers, scene_id, present, significance, truncated,"
-    " ended, model, run_id, recorded_at"
+    " ended, model, run_id, recorded_at, hidden, edited_by, alternative_of"
 )
 END_OF_DIALOGUE = (2**62, 2**62)
 DIALOGUE_PAGE = 32
@@ -121,9 +124,10 @@ def _entities(stored: str) -> tuple[int, ...]:
 
 
 def turn_of(found: Row) -> Turn:
-    *said, present, significance, truncated, ended, model, run_id, recorded_at = found
-    there = _entities(present)
-    return Turn(*(*said, there, significance, bool(truncated), ended, model, run_id, recorded_at))
+    values = list(found)
+    values[8] = _entities(values[8])
+    values[10], values[15] = bool(values[10]), bool(values[15])
+    return Turn(*values)
 
 
 def bot(db: apsw.Connection, bot_id: int) -> Bot:
@@ -145,6 +149,16 @@ def turn(db: apsw.Connection, turn_id: int) -> Turn:
     if found is None:
         raise NotFound(f"There is no turn {turn_id}.")
     return turn_of(found)
+
+
+def told_text(db: apsw.Connection, turn_id: int | None) -> str:
+    """The text of a turn as it stands, also of an alternative that is not the one shown; empty for None."""
+    if turn_id is None:
+        return ""
+    found = row(db, "SELECT text FROM turn WHERE id = ?", (turn_id,)) or row(
+        db, "SELECT payload ->> 'text' FROM event WHERE id = ?", (turn_id,)
+    )
+    return found[0] if found else ""
 
 
 def floor_given(db: apsw.Connection, chat_id: int, turn_id: int) -> int | None:
@@ -186,7 +200,8 @@ class Utterance(NamedTuple):
 
 
 def utterances_before(db: apsw.Connection, turn: Turn) -> Iterator[Utterance]:
-    """What was said before a turn, newest first, read as far as the caller goes, page by page."""
+    """What was said before a turn and is not hidden, newest first, read as far as the caller goes, page by
+    page."""
     key = (turn.anchor_id, turn.id)
     while page := rows(db, UTTERANCES_BACK, (turn.chat_id, *key, DIALOGUE_PAGE)):
         for turn_id, anchor_id, ordinal, speaker_id, scene_id, present, text in page:
@@ -197,7 +212,8 @@ def utterances_before(db: apsw.Connection, turn: Turn) -> Iterator[Utterance]:
 
 UTTERANCES_BACK = (
     "SELECT id, anchor_id, ordinal, speaker_id, scene_id, present, text FROM turn"
-    " WHERE chat_id = ? AND (anchor_id, id) < (?, ?) ORDER BY anchor_id DESC, id DESC LIMIT ?"
+    " WHERE chat_id = ? AND (anchor_id, id) < (?, ?) AND NOT hidden"
+    " ORDER BY anchor_id DESC, id DESC LIMIT ?"
 )
 
 

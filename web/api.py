@@ -9,7 +9,8 @@ from starlette.routing import Route
 from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
-from web import api_state, why
+from web import api_history, api_state, why
+from web.api_history import turns_out
 from web.endpoints import chosen
 from web.events import chat_events
 from web.models import (
@@ -86,7 +87,8 @@ async def list_turns(request: Request) -> Response:
     before, limit = number(request, "before"), number(request, "limit") or 50
     db = engine_of(request).store.hot
     views.chat(db, chat_id)
-    return answer(views.turns_before(db, chat_id, before, min(limit, MAX_PAGE)), list[TurnOut])
+    turns = views.turns_before(db, chat_id, before, min(limit, MAX_PAGE))
+    return answer(turns_out(db, chat_id, turns), list[TurnOut])
 
 
 async def stop(request: Request) -> Response:
@@ -184,6 +186,7 @@ OPERATIONS: Sequence[Operation] = (
         headers=("Last-Event-ID",),
     ),
     *api_state.OPERATIONS,
+    *api_history.OPERATIONS,
     *why.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
     Operation(

@@ -67,6 +67,9 @@ class TurnOut(Out):
     model: str
     run_id: int | None
     recorded_at: int
+    hidden: bool = Field(description="Left out of view and prompt")
+    edited: bool = Field(description="Its words are not the ones it was written with")
+    alternatives: list[int] = Field(description="All alternatives of a reply, itself among them, or none")
 
 
 class SentOut(Out):

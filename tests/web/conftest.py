@@ -1,9 +1,10 @@
 """The web application on a real socket, with a real store and the scripted endpoint behind it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -13,9 +14,12 @@ from pipeline.config_paths import data_paths
 from pipeline.inference.discovery import Candidate
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
 from tests.processes import narrate_with
+from tests.settling import settled
 from web.app import create_app
 from web.server import listening_socket, serve
 from workers.program import Program, open_program
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -48,6 +52,17 @@ class Site:
                 if len(turns) >= number:
                     return list(turns)
                 await trio.testing.wait_all_tasks_blocked(0.01)
+
+    async def until(self, look: Callable[[], Awaitable[T | None]]) -> T:
+        """What is looked for, once it is there."""
+        with trio.fail_after(10):
+            while (found := await look()) is None:
+                await trio.testing.wait_all_tasks_blocked(0.01)
+            return found
+
+    async def settled(self) -> None:
+        """Wait until nothing is left to run."""
+        await settled(self.program.engine.store)
 
 
 @pytest.fixture

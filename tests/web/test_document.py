@@ -20,12 +20,20 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
     run_id = (await site.client.get("/api/runs")).json()[0]["id"]
     bot_id = (await site.client.get("/api/bots")).json()[0]["id"]
     ids = {"bot_id": str(bot_id), "chat_id": str(chat_id), "run_id": str(run_id)}
+    turns = (await site.client.get(f"/api/chats/{chat_id}/turns")).json()
+    ids |= {"turn_id": str(turns[1]["id"]), "branch_id": str(chat_id)}
     bodies = {
         "/api/bots": {"name": "Bea"},
         "/api/bots/{bot_id}": {"name": "Ada"},
         "/api/chats": {"host_id": bot_id},
         "/api/chats/{chat_id}/turns": {"text": "Again"},
         "/api/endpoints": {"kind": "openai", "base_url": site.fake.base_url, "model": "fake-model"},
+        "/api/chats/{chat_id}/turns/{turn_id}/alternatives": {"extend": False},
+        "/api/chats/{chat_id}/turns/{turn_id}/change": {"hidden": True},
+        "/api/chats/{chat_id}/turns/{turn_id}/retract": {},
+        "/api/chats/{chat_id}/branches": {"turn_id": turns[0]["id"], "name": "aside"},
+        "/api/chats/{chat_id}/branches/{branch_id}": {"name": "main road"},
+        "/api/chats/{chat_id}/rewind": {"turn_id": turns[0]["id"]},
         **await _bodies_of_corrections(site, chat_id, bot_id),
     }
     drafted = await site.client.post("/api/chats", json={"host_id": bot_id, "opening": "At sea."})

@@ -1,0 +1,271 @@
+"""Rewriting: what a person may do to a story's past. Each act is one durable transaction and reversible.
+
+Nothing is overwritten: an act says which events count from now on, and the projections follow.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pipeline.seen import open_chat
+from pipeline.stage import Lane
+from store import history, views
+from store.errors import Conflict, NotFound, Refused
+from store.events import (
+    BranchForked,
+    BranchRenamed,
+    BranchSwitched,
+    ChangeUndone,
+    FloorGiven,
+    TurnEdited,
+    TurnHidden,
+    TurnRetracted,
+    TurnSelected,
+)
+from store.projections.fold import FOREVER
+from store.rows import row, rows
+from store.store import Store
+from store.txn import Txn
+from store.views import Turn
+
+T = TypeVar("T")
+SHOWN_CHARS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Falls:
+    """What would fall with a turn: the texts of turns, and everything counted by its kind."""
+
+    turn_id: int
+    total: int
+    kinds: Mapping[str, int]
+    texts: tuple[str, ...]
+
+
+class Rewriting:
+    """What the page, the JSON interface and the command line submit about turns that are already told."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def regenerate(self, chat_id: int, turn_id: int, *, extend: bool = False) -> int:
+        """Ask for another alternative of a bot's turn, or for one that carries its text on.
+
+        Raises:
+            NotFound: the chat has no such turn; Refused: it is nobody's answer; Conflict: a reply is being
+                written.
+        """
+
+        def step(txn: Txn) -> int:
+            turn = _turn(txn, chat_id, turn_id)
+            if turn.speaker_id is None or turn.answers is None:
+                raise Refused(
+                    f"The turn “{_short(turn)}” is not an answer, so there is no other one to it.",
+                    hint="Edit its text instead.",
+                )
+            _quiet(txn, chat_id)
+            floor = FloorGiven(
+                turn_id=turn.answers,
+                speaker_id=turn.speaker_id,
+                reason="carried on" if extend else "told again",
+                alternative_of=turn.alternative_of or turn.id,
+                extends=turn.id if extend else None,
+            )
+            return txn.append(floor, chat_id=chat_id, cause_id=turn.answers).id
+
+        return await self._do(step)
+
+    async def select(self, chat_id: int, turn_id: int) -> int | None:
+        """Let this alternative hold; None where it does already.
+
+        Raises:
+            NotFound: no alternative of a turn that counts; Conflict: a reply is being written.
+        """
+
+        def step(txn: Txn) -> int | None:
+            open_chat(txn, chat_id)
+            if row(txn.connection, "SELECT 1 FROM turn WHERE id = ? AND chat_id = ?", (turn_id, chat_id)):
+                return None
+            _quiet(txn, chat_id)
+            groups = history.alternatives(txn.connection, chat_id, [turn_id])
+            if turn_id not in groups.get(turn_id, ()):
+                raise NotFound(
+                    f"There is no alternative {turn_id} in chat {chat_id}.",
+                    hint="The alternatives of a turn are listed with it.",
+                )
+            return txn.append(TurnSelected(turn_id=turn_id), chat_id=chat_id).id
+
+        return await self._do(step)
+
+    async def edit(self, chat_id: int, turn_id: int, text: str) -> int | None:
+        """Other words for a turn; what came of the old ones stays until a stage is replayed."""
+        edited = TurnEdited(turn_id=turn_id, text=text)
+
+        def step(txn: Txn) -> int | None:
+            turn = _turn(txn, chat_id, turn_id)
+            return None if turn.text == edited.text else txn.append(edited, chat_id=chat_id).id
+
+        return await self._do(step)
+
+    async def hide(self, chat_id: int, turn_id: int, *, hidden: bool) -> int | None:
+        """Leave a turn out of view and prompt, or take it in again."""
+
+        def step(txn: Txn) -> int | None:
+            if _turn(txn, chat_id, turn_id).hidden == hidden:
+                return None
+            return txn.append(TurnHidden(turn_id=turn_id, hidden=hidden), chat_id=chat_id).id
+
+        return await self._do(step)
+
+    async def preview(self, chat_id: int, turn_id: int) -> Falls:
+        """What would fall if the turn were retracted."""
+
+        def look(txn: Txn) -> Falls:
+            _turn(txn, chat_id, turn_id)
+            return falls(txn, turn_id)
+
+        return await self._do(look)
+
+    async def retract(self, chat_id: int, turn_id: int, *, total: int | None = None) -> Falls:
+        """Take a turn out with everything that came of it; `total` is what the person was shown.
+
+        Raises:
+            Conflict: something else would fall by now; nothing was changed.
+        """
+
+        def step(txn: Txn) -> Falls:
+            _turn(txn, chat_id, turn_id)
+            falling = falls(txn, turn_id)
+            if total is not None and falling.total != total:
+                raise Conflict(
+                    f"By now {falling.total} entries would fall with this turn, not {total}.",
+                    hint="Look at the preview again, then confirm.",
+                )
+            txn.append(TurnRetracted(turn_id=turn_id), chat_id=chat_id)
+            return falling
+
+        return await self._do(step)
+
+    async def fork(self, chat_id: int, turn_id: int, name: str) -> int:
+        """A branch that shares the story up to the exchange of this turn; the story goes on where it is."""
+        return await self._do(lambda txn: _fork(txn, chat_id, _turn(txn, chat_id, turn_id), name))
+
+    async def rewind(self, chat_id: int, turn_id: int, name: str = "") -> int:
+        """Go back to a turn: a new branch from there, in which the story goes on. What came after it stays
+        in the branch that is left.
+
+        Raises:
+            Refused: nothing was said after it.
+        """
+
+        def step(txn: Txn) -> int:
+            turn = _turn(txn, chat_id, turn_id)
+            later = rows(
+                txn.connection,
+                "SELECT id FROM turn WHERE chat_id = ? AND (anchor_id, id) > (?, ?)",
+                (chat_id, turn.anchor_id, turn.id),
+            )
+            if not later:
+                raise Refused(f"Nothing was said after “{_short(turn)}”.", hint="It is the last turn.")
+            branch_id = _fork(txn, chat_id, turn, name or f"from “{_short(turn)}”")
+            txn.append(BranchSwitched(branch_id=branch_id), chat_id=chat_id)
+            rest = "SELECT id FROM turn WHERE chat_id = ? AND anchor_id = ? AND id > ? ORDER BY id"
+            for (left,) in rows(txn.connection, rest, (chat_id, turn.anchor_id, turn.id)):
+                if row(txn.connection, "SELECT 1 FROM turn WHERE id = ?", (left,)):
+                    txn.append(TurnRetracted(turn_id=left), chat_id=chat_id)
+            return branch_id
+
+        return await self._do(step)
+
+    async def switch(self, chat_id: int, branch_id: int) -> int | None:
+        """Go on in another branch; None when it is the one the story is in."""
+
+        def step(txn: Txn) -> int | None:
+            open_chat(txn, chat_id)
+            if history.branch(txn.connection, chat_id, branch_id).active:
+                return None
+            return txn.append(BranchSwitched(branch_id=branch_id), chat_id=chat_id).id
+
+        return await self._do(step)
+
+    async def rename_branch(self, chat_id: int, branch_id: int, name: str) -> int:
+        renamed = BranchRenamed(branch_id=branch_id, name=name)
+
+        def step(txn: Txn) -> int:
+            open_chat(txn, chat_id)
+            history.branch(txn.connection, chat_id, branch_id)
+            return txn.append(renamed, chat_id=chat_id).id
+
+        return await self._do(step)
+
+    async def undo(self, chat_id: int) -> tuple[str, ...]:
+        """Undo what the person did last; returns the kinds of what was undone.
+
+        Raises:
+            Refused: there is nothing to undo.
+        """
+
+        def step(txn: Txn) -> tuple[str, ...]:
+            open_chat(txn, chat_id)
+            acts = history.last_change(txn.connection, chat_id)
+            if not acts:
+                raise Refused("There is nothing to undo here.", hint="Turns are retracted, not undone.")
+            for act in acts:
+                if isinstance(act.payload, BranchSwitched):
+                    txn.append(BranchSwitched(branch_id=act.branch_id or chat_id), chat_id=chat_id)
+                else:
+                    txn.append(ChangeUndone(event_id=act.id), chat_id=chat_id)
+            return tuple(act.kind for act in acts)
+
+        return await self._do(step)
+
+    async def _do(self, step: Callable[[Txn], T]) -> T:
+        return await self._store.writer.submit(step, durable=True)
+
+
+def falls(txn: Txn, turn_id: int) -> Falls:
+    falling = history.falls_with(txn.connection, turn_id)
+    texts = [str(getattr(one.payload, "text", "")) for one in falling if one.kind.startswith("turn.")]
+    return Falls(turn_id, len(falling), dict(Counter(one.kind for one in falling)), tuple(texts))
+
+
+def _turn(txn: Txn, chat_id: int, turn_id: int) -> Turn:
+    """A turn that counts, of a chat that may be played in."""
+    open_chat(txn, chat_id)
+    found = row(txn.connection, "SELECT chat_id FROM turn WHERE id = ?", (turn_id,))
+    if found is None or found[0] != chat_id:
+        raise NotFound(
+            f"There is no turn {turn_id} in chat {chat_id}.",
+            hint="It may have been retracted, or lie in another branch or alternative.",
+        )
+    return views.turn(txn.connection, turn_id)
+
+
+def _quiet(txn: Txn, chat_id: int) -> None:
+    """Another alternative takes the place of the one that is shown: not while one is on its way."""
+    writing = row(
+        txn.connection,
+        "SELECT 1 FROM run WHERE chat_id = ? AND lane = ? AND state IN ('ready', 'running', 'backoff')",
+        (chat_id, Lane.NARRATION.value),
+    )
+    if writing:
+        raise Conflict("A reply is just being written here.", hint="Wait for it or stop it, then try again.")
+
+
+def _fork(txn: Txn, chat_id: int, turn: Turn, name: str) -> int:
+    """The branch shares everything up to the next thing the person said."""
+    later = row(
+        txn.connection,
+        "SELECT min(id) FROM turn WHERE chat_id = ? AND anchor_id > ?",
+        (chat_id, turn.anchor_id),
+    )
+    end = row(txn.connection, "SELECT seq FROM sqlite_sequence WHERE name = 'event'")
+    at = later[0] - 1 if later and later[0] is not None else (end[0] if end else FOREVER)
+    parent = views.chat(txn.connection, chat_id).branch_id
+    return txn.append(BranchForked(parent_id=parent, at=at, name=name), chat_id=chat_id).id
+
+
+def _short(turn: Turn) -> str:
+    text = " ".join(turn.text.split())
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"
