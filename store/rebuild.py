@@ -48,6 +48,7 @@ def heed(db: apsw.Connection, control: Event[Any]) -> list[Event[Any]]:
     """Let an event change what counts in its chat, within the caller's transaction: the projections follow,
     from the first event it concerns. Returns the events that count now and did not before, in id order."""
     chat_id = control.chat_id or 0
+    trail.retold(db, chat_id, control.id)
     before, after = live.of_log(db, chat_id, before=control.id), live.of_log(db, chat_id)
     first = _first_concerned(db, before, after)
     if first is None:

@@ -52,14 +52,25 @@ def followed(db: apsw.Connection, event: Event[Any]) -> Iterator[None]:
 
 def reaches(db: apsw.Connection, chat_id: int, event_id: int) -> bool:
     """Whether everything the chat's events from this one on have changed can be taken back."""
-    found = row(db, "SELECT since FROM trail_start WHERE chat_id = ?", (chat_id,))
+    found = row(db, "SELECT since FROM retelling WHERE chat_id = ?", (chat_id,))
     return found is None or found[0] <= event_id
 
 
 def begin(db: apsw.Connection, chat_id: int, event_id: int) -> None:
     """Say that the trail is complete from this event on, and forget what is before."""
     db.execute("DELETE FROM trail WHERE chat_id = ? AND id < ?", (chat_id, event_id))
-    db.execute("INSERT OR REPLACE INTO trail_start(chat_id, since) VALUES (?, ?)", (chat_id, event_id))
+    db.execute(
+        "INSERT INTO retelling(chat_id, since) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET since = ?2",
+        (chat_id, event_id),
+    )
+
+
+def retold(db: apsw.Connection, chat_id: int, control_id: int) -> None:
+    """Note the control event by which the chat was last told anew, for whoever keeps something of it."""
+    db.execute(
+        "INSERT INTO retelling(chat_id, last) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET last = ?2",
+        (chat_id, control_id),
+    )
 
 
 def take_back(db: apsw.Connection, chat_id: int, event_id: int) -> None:

@@ -35,9 +35,10 @@ CREATE TABLE trail (
     changes TEXT    NOT NULL
 ) STRICT;
 CREATE INDEX trail_chat ON trail(chat_id, id);
-CREATE TABLE trail_start (
+CREATE TABLE retelling (
     chat_id INTEGER PRIMARY KEY,
-    since   INTEGER NOT NULL
+    since   INTEGER NOT NULL DEFAULT 0,
+    last    INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 """
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import apsw
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -117,4 +118,31 @@ def test_without_its_trail_a_chat_is_folded_from_its_beginning(
                     trail.begin(db, chat_id, log.position(db) + 1)
             act(world, world.txn())
     assert rebuild.check(db) == []
+    db.close()
+
+
+@pytest.mark.slow
+@settings(max_examples=2_000)
+@given(story=stories(3), after=st.lists(ANYTHING, min_size=2, max_size=14), done=REWRITING)
+def test_a_long_history_stays_true_to_its_log(
+    fresh_path: Fresh, story: list[Act], after: list[Act], done: Act
+) -> None:
+    """All of it at once, many times: live equals rebuilt, what counts is what should, and an act that is
+    undone has changed nothing, here or in another branch."""
+    db = connect(fresh_path(), query_only=False)
+    world = play(db, [*story, *BEGUN, *after])
+    assert rebuild.check(db) == []
+    was, end = dump(db, FOLDED), log.position(db)
+    with db:
+        done(world, world.txn())
+    assert rebuild.check(db) == []
+    for act in [one for one in log.after(db, end) if one.kind in UNDOABLE]:
+        with db:
+            world.txn().append(ChangeUndone(event_id=act.id), chat_id=act.chat_id)
+        assert dump(db, FOLDED) == was
+    for chat_id in world.chats:
+        reckoning = Reckoning(db, chat_id)
+        assert [one.id for one in reckoning.events.values() if is_live(db, one.id)] == [
+            one.id for one in reckoning.counting()
+        ]
     db.close()
