@@ -3,10 +3,10 @@
     python -m ops.crash --kills 100
     python -m ops.crash --kills 10 --storage stock
 
-Against Fabula, the endpoint is the scripted fake, streaming slowly enough to be cut anywhere. Afterwards what
-is left is drained and the books are checked from outside. Against stock Huey, chains of tasks stand for
-turns: the same kills lose some, which shows that this harness can fail. Prints one JSON object; exit 1 on a
-violation.
+Against Fabula, the endpoint is the scripted fake, streaming slowly enough to be cut anywhere; in one of the
+chats the past is rewritten between the turns. Afterwards what is left is drained and the books are checked
+from outside. Against stock Huey, chains of tasks stand for turns: the same kills lose some, which shows that
+this harness can fail. Prints one JSON object; exit 1 on a violation.
 """
 
 import argparse
@@ -31,6 +31,7 @@ from ops.bench.server import narrate_with, served
 from ops.stock_huey import CHAIN_STEPS, WORK, prepare_notes, stock
 from store import rebuild
 from store.database import connect
+from store.live import is_live
 from store.rows import row, rows
 
 CHATS = 3
@@ -75,7 +76,7 @@ def crash_fabula(kills: int, chance: random.Random) -> dict[str, object]:
         for _ in range(kills):
             _live_and_die(data, chats, books, chance)
         _drain(data)
-        _check(data / "chat.db", books)
+        _check(data / "chat.db", books, chats[-1])
     return {
         "kills": kills,
         "turns_acknowledged": len(books.acknowledged),
@@ -119,7 +120,33 @@ def _send_until(
         )
         books.expect(answer.status_code == 202, f"{key}: {answer.status_code} {answer.text}")
         books.acknowledged.add(key)
+        if chat_id == chats[-1]:
+            _rewrite(client, chat_id, books, chance)
         time.sleep(chance.uniform(0, 0.15))
+
+
+def _rewrite(client: httpx.Client, chat_id: int, books: Books, chance: random.Random) -> None:
+    """One act upon the past of a chat, whatever it may be good for; it may be refused, but not break."""
+    chat = f"/api/chats/{chat_id}"
+    turn = chance.choice(client.get(f"{chat}/turns?limit=12").json())
+    branch = chance.choice(client.get(f"{chat}/branches").json())
+    about = f"{chat}/turns/{turn['id']}"
+    path, sent = chance.choice(
+        [
+            (f"{about}/alternatives", {"extend": False}),
+            (f"{about}/alternatives", {"extend": True}),
+            (f"{chat}/turns/{chance.choice(turn['alternatives'] or [turn['id']])}/select", None),
+            (f"{about}/change", {"text": f"{turn['text']}!"}),
+            (f"{about}/change", {"hidden": not turn["hidden"]}),
+            (f"{about}/retract", {}),
+            (f"{chat}/rewind", {"turn_id": turn["id"]}),
+            (f"{chat}/branches", {"turn_id": turn["id"], "name": "aside"}),
+            (f"{chat}/branches/{branch['id']}", {"active": True}),
+            (f"{chat}/undo", None),
+        ]
+    )
+    answer = client.post(path, json=sent)
+    books.expect(answer.status_code in (200, 201, 202, 404, 409), f"{path}: {answer.text}")
 
 
 @contextmanager
@@ -136,7 +163,7 @@ def _drain(data: Path) -> None:
     subprocess.run([*command, "--timeout", str(DRAIN_LIMIT_S)], check=False, stdout=subprocess.DEVNULL)
 
 
-def _check(database: Path, books: Books) -> None:
+def _check(database: Path, books: Books, rewritten: int) -> None:
     """Every acknowledged turn once, one effect a run, no partial lost, projections as the log says."""
     with _reading(database) as db:
         texts = [
@@ -149,17 +176,21 @@ def _check(database: Path, books: Books) -> None:
             number = texts.count(key)
             books.expect(number == 1 if key in books.acknowledged else number <= 1, f"{key}: {number} times")
         _check_runs(db, books)
-        _check_replies(db, books)
+        _check_replies(db, books, rewritten)
         books.expect(rebuild.check(db) == [], "a rebuild differs from the live projections")
         books.expect(row(db, "PRAGMA integrity_check") == ("ok",), "the database is damaged")
 
 
 def _check_runs(db: apsw.Connection, books: Books) -> None:
-    unsettled = rows(
-        db,
-        "SELECT run.id, stage, state, crashes, error FROM run LEFT JOIN attempt a ON a.run_id = run.id"
-        " AND a.token = run.token WHERE state != 'done'",
-    )
+    unsettled = [
+        told
+        for event_id, *told in rows(
+            db,
+            "SELECT event_id, run.id, stage, state, stop, crashes, error FROM run LEFT JOIN attempt a"
+            " ON a.run_id = run.id AND a.token = run.token WHERE state != 'done'",
+        )
+        if is_live(db, event_id)
+    ]
     books.expect(not unsettled, f"runs not done: {unsettled[:5]}")
     twice = rows(db, "SELECT run_id FROM attempt WHERE outcome = 'done' GROUP BY run_id HAVING count(*) > 1")
     twice += rows(db, f"SELECT run_id FROM event WHERE {ONE_OF_A_RUN} GROUP BY run_id HAVING count(*) > 1")
@@ -168,11 +199,14 @@ def _check_runs(db: apsw.Connection, books: Books) -> None:
     books.expect(not left, f"partials left over: {left[:5]}")
 
 
-def _check_replies(db: apsw.Connection, books: Books) -> None:
+def _check_replies(db: apsw.Connection, books: Books, rewritten: int) -> None:
+    """In the chat whose past is rewritten, an answer may have been taken out."""
     unanswered = rows(
         db,
         "SELECT turn.id, count(a.id) FROM turn LEFT JOIN turn a ON a.answers = turn.id"
-        " WHERE turn.speaker_id IS NULL GROUP BY turn.id HAVING count(a.id) != 1",
+        " WHERE turn.speaker_id IS NULL GROUP BY turn.id"
+        " HAVING count(a.id) > 1 OR (count(a.id) = 0 AND turn.chat_id != ?)",
+        (rewritten,),
     )
     books.expect(not unanswered, f"turns without exactly one answer: {unanswered[:5]}")
     unremembered = rows(
@@ -181,7 +215,8 @@ def _check_replies(db: apsw.Connection, books: Books) -> None:
         " GROUP BY turn.id HAVING count(m.id) != 1",
     )
     books.expect(not unremembered, f"turns without exactly one memory: {unremembered[:5]}")
-    replies: dict[int, str] = dict(rows(db, "SELECT run_id, text FROM turn WHERE run_id > 0"))
+    told = "SELECT run_id, payload ->> 'text' FROM event WHERE kind = 'turn.assistant' AND run_id IS NOT NULL"
+    replies: dict[int, str] = dict(rows(db, told))
     for run_id, partial in books.partials.items():
         kept = replies.get(run_id, "").startswith(partial.strip())
         books.expect(kept, f"run {run_id}: its partial text was lost")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from ops.bench import pages, prefix, retrieval, runs, streams
+from ops.bench import history, pages, prefix, retrieval, runs, streams
 from ops.bench.report import Report
 from store.errors import Invalid
 
@@ -16,6 +16,7 @@ BENCHES: Mapping[str, Callable[[], Report]] = {
     "start": pages.start,
     "prefix": prefix.prefix,
     "retrieval": retrieval.retrieval,
+    "history": history.history,
 }
 
 
