@@ -16,7 +16,7 @@ from store.events import (
     OpeningProposed,
     TurnAssistant,
 )
-from tests.actors.troupe import UNUSABLE, troupe
+from tests.actors.troupe import UNUSABLE, asked, troupe
 from tests.fakes.behaviour import decides
 
 READ = {
@@ -76,6 +76,38 @@ async def test_an_opening_is_proposed_corrected_agreed_on_and_only_then_played(t
         with pytest.raises(Conflict, match="begun already"):
             await on.play.confirm_opening(chat_id, proposal)
         on.check()
+
+
+@pytest.mark.parametrize(
+    ("name", "you", "who", "reads"),
+    [
+        ("Will", "May", "will", "host"),
+        ("Will", "May", "May", "you"),
+        ("Ada", "ada", "Ada (host)", "host"),
+        ("Ada", "ada", "Ada", None),
+        ("a+(b", "Max", "A+(B", "host"),
+        ("🦊", "Max", "🦊", "host"),
+        ("שרה", "Max", "שָׂרָה", "host"),
+        ("Ada", "Max", "Queen Bee", "host"),
+        ("Ada", "Queen Bee", "Queen Bee", "you"),
+        ("Ada", "Max", "I", "you"),
+        ("I", "Max", "I", "host"),
+        ("Ada", "Max", "the user", "you"),
+    ],
+)
+async def test_whoever_an_opening_tells_of_is_found_by_name_alias_or_part(
+    tmp_path: Path, name: str, you: str, who: str, reads: str | None
+) -> None:
+    async with troupe(tmp_path / "chat.db", "kickoff") as on:
+        bot = await on.bot(name, aliases=("Queen Bee",))
+        on.fake.default = decides({"activities": [{"who": who, "activity": "reading"}]})
+        chat_id = await on.play.start_chat(bot, opening="Somebody reads.", you_name=you)
+        await on.settled()
+        (proposed,) = on.told(chat_id, OpeningProposed)
+        ids = {"host": bot, "you": YOU}
+        assert [one.entity_id for one in proposed.payload.opening.activities] == (
+            [ids[reads]] if reads is not None else []
+        )
 
 
 @pytest.mark.parametrize("way", UNUSABLE)
@@ -164,6 +196,15 @@ async def test_strangers_stay_strangers_when_nothing_can_be_read(tmp_path: Path,
         assert relations.edges(on.store.hot, chat_id) == []
         assert len(on.told(chat_id, DecisionDefaulted)) == 1
         on.check()
+
+
+async def test_two_of_one_name_are_introduced_by_their_parts(tmp_path: Path) -> None:
+    async with troupe(tmp_path / "chat.db", "introduce") as on:
+        host, guest = await on.bot("Will (x"), await on.bot("will (X")
+        await on.play.start_chat(host, guest_id=guest, met="They are cousins.")
+        await on.settled()
+        (prompt,) = asked(on.fake)
+        assert "The first is Will (x (host), the second is will (X (guest)." in prompt
 
 
 async def test_nobody_is_asked_about_a_guest_of_whom_nothing_is_told(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from store.events import (
     TurnUser,
     WorldChanged,
 )
-from tests.actors.troupe import UNUSABLE, troupe
+from tests.actors.troupe import UNUSABLE, asked, troupe
 from tests.fakes.behaviour import decides
 
 TO_THE_BEACH = {
@@ -68,10 +68,49 @@ async def test_a_place_that_is_known_is_the_same_place_again(tmp_path: Path) -> 
         on.check()
 
 
+async def test_those_who_share_a_name_are_told_apart_in_what_was_said(tmp_path: Path) -> None:
+    async with troupe(tmp_path / "chat.db", "scene") as on:
+        chat_id = await on.play.start_chat(
+            await on.bot("🦊 Will", first_message="Hello."), you_name="🦊 WILL"
+        )
+        await on.say(chat_id, "Shall we go?")
+        (prompt,) = asked(on.fake)
+        assert "🦊 Will (host): Hello." in prompt
+        assert "by 🦊 WILL (you):\nShall we go?" in prompt
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("البحر", "إلى البحر"),
+        ("A.*", "to A.*"),
+        ("THE 🏖 beach", "to the 🏖\ufe0f beach"),
+        ("Mày", "to Ma\u0300y"),
+    ],
+)
+async def test_a_place_and_the_words_for_it_are_found_in_any_script(
+    tmp_path: Path, place: str, words: str
+) -> None:
+    async with troupe(tmp_path / "chat.db", "scene") as on:
+        chat_id = await on.play.start_chat(await on.bot("Ada"))
+        known = await on.append(chat_id, ContainerCreated(container=Container(name=place)))
+        answer = {
+            "change": "place",
+            "words": words.upper(),
+            "place": place.lower(),
+            "time": "",
+            "weather": "",
+        }
+        on.fake.script(decides(answer))
+        await on.say(chat_id, f"We go {words} now.")
+        assert [one.payload.container_id for one in on.told(chat_id, SceneOpened)] == [None, known]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
         TO_THE_BEACH | {"change": "none"},
+        TO_THE_BEACH | {"change": "time", "words": "?"},
         TO_THE_BEACH | {"words": "we fly to the moon"},
         TO_THE_BEACH | {"words": ""},
         TO_THE_BEACH | {"place": " "},

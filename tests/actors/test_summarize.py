@@ -11,6 +11,7 @@ from store.events import (
     EdgeSummarized,
     EdgeUpdated,
     GroupUpdated,
+    MemoryWitnessChanged,
     MemoryWritten,
     SceneClosed,
     SceneOpened,
@@ -98,6 +99,52 @@ async def test_a_scene_gives_a_summary_a_memory_edges_and_a_group_once(tmp_path:
         group = relations.group(on.store.hot, chat_id, (YOU, host, guest))
         assert group is not None
         assert group.summary == "They get on."
+        on.check()
+
+
+@pytest.mark.parametrize(
+    ("host", "guest", "said", "seen"),
+    [
+        ("Will", "May", "may", "guest"),
+        ("Will", "May", "will", None),
+        ("Ada", "ada", "ada (guest)", "guest"),
+        ("Ada", "ada", "Ada", None),
+        ("A.*", "B+(x", "b+(x", "guest"),
+        ("Ada", "🦊", "🦊\ufe0f", "guest"),
+        ("Ada", "שרה", "\u200fשָׂרָה", "guest"),
+        ("Ada", "Bea", "Queen Bee", "guest"),
+        ("Ada", "Bea", "Doc", None),
+        ("Ada", "Bea", "the player", "you"),
+        ("Ada", "Bea", "max", "you"),
+    ],
+)
+async def test_the_others_are_known_by_whatever_they_are_called(
+    tmp_path: Path, host: str, guest: str, said: str, seen: str | None
+) -> None:
+    async with troupe(tmp_path / "chat.db", "summarize") as on:
+        host_id = await on.bot(host, aliases=("Doc",))
+        guest_id = await on.bot(guest, aliases=("Doc", "Queen Bee"))
+        chat_id = await on.play.start_chat(host_id, you_name="Max")
+        await on.play.add_guest(chat_id, guest_id)
+        await _turn(on, chat_id, "Hello, both.")
+        on.fake.script(decides(TOLD | {"others": [{"who": said, "summary": "Odd."}]}))
+        await _close(on, chat_id)
+        pairs = [(one.payload.observer_id, one.payload.target_id) for one in on.told(chat_id, EdgeSummarized)]
+        ids = {"guest": guest_id, "you": YOU}
+        assert pairs == ([(host_id, ids[seen])] if seen is not None else [])
+        on.check()
+
+
+async def test_one_who_was_made_a_witness_by_hand_is_named_as_well(tmp_path: Path) -> None:
+    async with troupe(tmp_path / "chat.db", "summarize") as on:
+        host, guest = await on.bot("Ada"), await on.bot("Bea")
+        chat_id = await on.play.start_chat(host)
+        await _turn(on, chat_id, "Only us two.")
+        (kept,) = memories.of_owner(on.store.hot, chat_id, host)
+        await on.append(chat_id, MemoryWitnessChanged(memory_id=kept.id, witnesses=(YOU, host, guest)))
+        on.fake.default = decides(TOLD)
+        await _close(on, chat_id)
+        assert "Bea: affinity 0" in asked(on.fake)[0]
         on.check()
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 
@@ -50,7 +50,7 @@ class Troupe:
     play: Play
     fake: FakeEndpoint
 
-    async def bot(self, name: str, **fields: str) -> int:
+    async def bot(self, name: str, **fields: Any) -> int:
         return await self.play.author_bot(BotAuthored(name=name, **fields))
 
     async def say(self, chat_id: int, text: str) -> int:
