@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import apsw
 
-from store import ledger, log
+from store import interventions, ledger, log
 from store.ledger import Claim, Route
 from store.rebuild import is_live, live
 from store.rows import row, rows
@@ -92,4 +92,5 @@ def discard_unwanted(db: apsw.Connection, chat_id: int, *, now: int) -> int:
         "SELECT id, event_id FROM run WHERE chat_id = ? AND state IN ('waiting', 'ready', 'backoff')",
         (chat_id,),
     )
-    return ledger.discard(db, [run_id for run_id, event_id in queued if not is_live(db, event_id)], now=now)
+    unwanted = [run_id for run_id, event_id in queued if not is_live(db, event_id)]
+    return interventions.discard(db, unwanted, now=now)
