@@ -10,13 +10,15 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from pipeline.cast import cast_of
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
-from pipeline.parts import clipped, labels
+from pipeline.parts import clipped
 from pipeline.stage import Emits, stage
 from store import views
 from store.events import MAX_SHORT_CHARS, EdgeSummarized, EdgeUpdated, Event, Fact, GuestAdded, Payload
+from store.views import Chat
 
 MET_TOKENS, CARD_TOKENS, ANSWER_TOKENS = 1200, 300, 600
 MAX_KNOWN, MAX_KNOWN_CHARS = 5, 300
@@ -50,23 +52,25 @@ ASK = (
 async def introduce(added: Event[GuestAdded], ctx: Context) -> Emits:
     if not added.payload.met.strip():
         return
-    host_id, guest_id = views.chat(ctx.db, ctx.claim.chat_id).host_id, added.payload.guest_id
-    question = _question(ctx, host_id, guest_id, added.payload.met)
+    chat, guest_id = views.chat(ctx.db, ctx.claim.chat_id), added.payload.guest_id
+    host_id = chat.host_id
+    question = _question(ctx, chat, guest_id, added.payload.met)
     met = await decide(ctx, Acquaintance, question, default=Acquaintance(), answer_tokens=ANSWER_TOKENS)
     for payload in (*_edge(host_id, guest_id, met.first), *_edge(guest_id, host_id, met.second)):
         yield payload
 
 
-def _question(ctx: Context, host_id: int, guest_id: int, met: str) -> list[Message]:
+def _question(ctx: Context, chat: Chat, guest_id: int, met: str) -> list[Message]:
     counter = ctx.counter.for_model(ctx.endpoints.model)
-    bots = {bot_id: views.bot(ctx.db, bot_id) for bot_id in (host_id, guest_id)}
-    called = labels({bot_id: bot.name for bot_id, bot in bots.items()})
+    two = (chat.host_id, guest_id)
+    names = cast_of(ctx.db, chat, two).names
+    bots = {bot_id: views.bot(ctx.db, bot_id) for bot_id in two}
     cards = [
-        f"{called[bot_id]}: {clipped(bot.description or bot.personality, CARD_TOKENS, counter)}"
+        f"{names[bot_id]}: {clipped(bot.description or bot.personality, CARD_TOKENS, counter)}"
         for bot_id, bot in bots.items()
     ]
     told = "\n".join((*cards, "", "What is told about the two:", clipped(met, MET_TOKENS, counter)))
-    ask = ASK.format(first=called[host_id], second=called[guest_id])
+    ask = ASK.format(first=names[chat.host_id], second=names[guest_id])
     return [Message(role="system", content=ask), Message(role="user", content=told)]
 
 

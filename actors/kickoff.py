@@ -8,12 +8,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from pipeline.cast import Cast, cast_of
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
-from pipeline.parts import clipped, labels, named
-from pipeline.recount import names
+from pipeline.parts import clipped
 from pipeline.stage import Emits, stage
+from pipeline.whom import folded
 from store import views
 from store.events import (
     MAX_NAME_CHARS,
@@ -82,36 +83,36 @@ async def kickoff(started: Event[ChatStarted], ctx: Context) -> Emits:
     chat = views.chat(ctx.db, ctx.claim.chat_id)
     if chat.begun:
         return
-    called = labels(names(ctx.db, chat))
+    cast = cast_of(ctx.db, chat, (YOU, *chat.bots))
     counter = ctx.counter.for_model(ctx.endpoints.model)
     question = [
-        Message(role="system", content=ASK.format(names=", ".join(called.values()), you=called[YOU])),
+        Message(role="system", content=ASK.format(names=", ".join(cast.names.values()), you=cast.names[YOU])),
         Message(role="user", content=clipped(started.payload.opening, OPENING_TOKENS, counter)),
     ]
     read = await decide(ctx, Beginning, question, default=Beginning(), answer_tokens=ANSWER_TOKENS)
-    yield OpeningProposed(opening=_opening(read, called))
+    yield OpeningProposed(opening=_opening(read, cast))
 
 
-def _opening(read: Beginning, called: dict[int, str]) -> Opening:
+def _opening(read: Beginning, cast: Cast) -> Opening:
     """What was read, with names turned into entities; whoever is not in the chat is left out."""
     activities = {
         who: OpeningActivity(entity_id=who, activity=_short(one.activity))
         for one in read.activities
-        if one.activity.strip() and (who := _entity(called, one.who)) is not None
+        if one.activity.strip() and (who := _entity(cast, one.who)) is not None
     }
     return Opening(
         container=_container(read),
         time=_short(read.time),
         weather=_short(read.weather),
         activities=tuple(activities[who] for who in sorted(activities)),
-        edges=_edges(read.relationships, called),
+        edges=_edges(read.relationships, cast),
     )
 
 
-def _edges(standings: list[Standing], called: dict[int, str]) -> tuple[OpeningEdge, ...]:
+def _edges(standings: list[Standing], cast: Cast) -> tuple[OpeningEdge, ...]:
     edges: dict[tuple[int, int], OpeningEdge] = {}
     for one in standings:
-        observer, target = _entity(called, one.who), _entity(called, one.of)
+        observer, target = _entity(cast, one.who), _entity(cast, one.of)
         if observer is None or target is None or observer == target:
             continue
         edges[observer, target] = OpeningEdge(
@@ -139,8 +140,10 @@ def _container(read: Beginning) -> Container | None:
     )
 
 
-def _entity(called: dict[int, str], name: str) -> int | None:
-    return YOU if name.strip().casefold() in ("you", "i") else named(called, name)
+def _entity(cast: Cast, name: str) -> int | None:
+    """Who is meant; an opening is told by the person, whose own "I" a model may copy."""
+    found = cast.called(name)
+    return YOU if found is None and folded(name) == "i" else found
 
 
 def _short(text: str) -> str:

@@ -11,13 +11,15 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from pipeline.cast import cast_of
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
 from pipeline.parts import clipped
 from pipeline.prompt.ooc import strip_ooc
-from pipeline.recount import names, recount
+from pipeline.recount import recounted
 from pipeline.stage import Emits, stage
+from pipeline.whom import folded
 from store import log, places, views
 from store.events import (
     JUST_CREATED,
@@ -79,14 +81,13 @@ def _question(ctx: Context, turn_id: int, said: str, before: Scene) -> list[Mess
     chat = views.chat(ctx.db, ctx.claim.chat_id)
     world = places.world(ctx.db, chat.id)
     earlier = next(islice(views.dialogue_back_from(ctx.db, turn_id), 1, None), None)
-    dialogue = (
-        recount(ctx.db, earlier.id, names(ctx.db, chat), counter, room=BEFORE_TOKENS) if earlier else ""
-    )
+    names = cast_of(ctx.db, chat, (YOU, *chat.bots)).names
+    dialogue = recounted(ctx.db, earlier.id, names, counter, room=BEFORE_TOKENS).text if earlier else ""
     told = (
         f"Place until now: {_place_name(ctx, before) or 'not told'}\n"
         f"Time: {world.time or 'not told'}\n\n"
         f"Until now:\n{clipped(dialogue, BEFORE_TOKENS, counter)}\n\n"
-        f"The last message, by {chat.you_name}:\n{clipped(said, SAID_TOKENS, counter)}"
+        f"The last message, by {names[YOU]}:\n{clipped(said, SAID_TOKENS, counter)}"
     )
     return [Message(role="system", content=ASK), Message(role="user", content=told)]
 
@@ -99,20 +100,17 @@ def _place_name(ctx: Context, scene: Scene) -> str:
 
 def _is_meant(change: SceneChange, said: str, place: str) -> bool:
     """Whether the answer is borne out by the message: its words are there, and something is new."""
-    if change.change == "none" or not (words := _plain(change.words)) or words not in _plain(said):
+    words = folded(change.words)
+    if change.change == "none" or not any(map(str.isalnum, words)) or words not in folded(said):
         return False
-    return change.change == "time" or _plain(change.place) not in ("", _plain(place))
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split()).casefold().strip(" .,;:!?\"'")
+    return change.change == "time" or folded(change.place) not in ("", folded(place))
 
 
 def _next_scene(ctx: Context, turn_id: int, before: Scene, change: SceneChange) -> Iterator[Payload]:
     """The old scene closed, the new one opened in a place that is known or made, and what is told of it."""
     yield SceneClosed(scene_id=before.id, reason=f"{change.change}: {change.words}"[:MAX_TOLD_CHARS])
     place = " ".join(change.place.replace("\x00", "").split())[:MAX_NAME_CHARS].strip()
-    if place and _plain(place) != _plain(_place_name(ctx, before)):
+    if place and folded(place) != folded(_place_name(ctx, before)):
         known = _known_container(ctx, turn_id, place)
         if known is None:
             yield ContainerCreated(container=Container(name=place))
@@ -135,4 +133,4 @@ def _known_container(ctx: Context, turn_id: int, name: str) -> int | None:
 
 
 def _bare(name: str) -> str:
-    return _plain(name).removeprefix("the ")
+    return folded(name).removeprefix("the ")

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, Field
 
+from pipeline.cast import Cast, cast_of
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
-from pipeline.parts import clipped, labels, named, parted
-from pipeline.recount import names
+from pipeline.parts import clipped, parted
 from pipeline.stage import Emits, stage
 from pipeline.tokens import ModelCounter
 from store import memories, places, relations, views
@@ -85,13 +85,15 @@ async def summarize(closed: Event[SceneClosed], ctx: Context) -> Emits:
     if not there:
         return
     chat = views.chat(ctx.db, ctx.claim.chat_id)
-    present = sorted({entity for turn in there for entity in turn})
-    called = labels(names(ctx.db, chat, *present))
-    for owner_id in present:
-        if owner_id != YOU and (witness := _witness(ctx, chat, scene_id, owner_id, called)):
-            async for payload in _point_of_view(ctx, witness):
+    owners = sorted({entity for turn in there for entity in turn} - {YOU})
+    of_scene = {one: memories.of_scene(ctx.db, chat.id, one, scene_id) for one in owners}
+    met = {entity for kept in of_scene.values() for memory in kept for entity in memory.witnesses}
+    cast = cast_of(ctx.db, chat, sorted(met))
+    for owner_id, kept in of_scene.items():
+        if kept:
+            async for payload in _point_of_view(ctx, _Witness(owner_id, scene_id, chat, kept, cast)):
                 yield payload
-    async for payload in _group(ctx, chat, scene_id, called):
+    async for payload in _group(ctx, chat, of_scene.get(chat.host_id, []), cast):
         yield payload
 
 
@@ -103,7 +105,7 @@ class _Witness:
     scene_id: int
     chat: Chat
     kept: Sequence[Memory]
-    called: dict[int, str]
+    cast: Cast
 
     @property
     def others(self) -> tuple[int, ...]:
@@ -113,13 +115,6 @@ class _Witness:
     @property
     def drew_on(self) -> tuple[int, ...]:
         return tuple(memory.id for memory in self.kept)
-
-
-def _witness(
-    ctx: Context, chat: Chat, scene_id: int, owner_id: int, called: dict[int, str]
-) -> _Witness | None:
-    kept = memories.of_scene(ctx.db, chat.id, owner_id, scene_id)
-    return _Witness(owner_id, scene_id, chat, kept, called) if kept else None
 
 
 async def _point_of_view(ctx: Context, witness: _Witness) -> AsyncIterator[Payload]:
@@ -133,7 +128,7 @@ async def _point_of_view(ctx: Context, witness: _Witness) -> AsyncIterator[Paylo
     )
     yield MemoryWritten(
         owner_id=witness.owner_id,
-        speaker_name=witness.called[witness.owner_id],
+        speaker_name=witness.cast.names[witness.owner_id],
         text=told.summary.strip(),
         witnesses=(witness.owner_id,),
         form="summary",
@@ -141,7 +136,7 @@ async def _point_of_view(ctx: Context, witness: _Witness) -> AsyncIterator[Paylo
         scene_id=witness.scene_id,
         drew_on=witness.drew_on,
     )
-    seen = {named(witness.called, one.who): one.summary.strip() for one in told.others}
+    seen = {witness.cast.called(one.who): one.summary.strip() for one in told.others}
     for target_id in witness.others:
         if summary := seen.get(target_id):
             yield EdgeSummarized(
@@ -179,7 +174,7 @@ def _question(
     worth = [memory.said for memory in witness.kept if memory.significance >= WORTH_QUOTING]
     told.append(f"What you saw and heard:\n{part}")
     told.append("Keep no quotes." if not worth else "Quote only lines that will matter later.")
-    ask = ASK.format(name=witness.called[witness.owner_id], card=card)
+    ask = ASK.format(name=witness.cast.names[witness.owner_id], card=card)
     return [Message(role="system", content=ask), Message(role="user", content="\n\n".join(told))]
 
 
@@ -191,7 +186,7 @@ def _edges(ctx: Context, witness: _Witness, counter: ModelCounter) -> str:
         known = relations.facts(ctx.db, witness.chat.id, witness.owner_id, target_id, limit=MAX_FACTS_TOLD)
         facts = "; ".join(fact.text for fact in known)
         lines.append(
-            f"{witness.called[target_id]}: affinity {edge.affinity}, trust {edge.trust}."
+            f"{witness.cast.names[target_id]}: affinity {edge.affinity}, trust {edge.trust}."
             f" {edge.summary} {facts}".rstrip()
         )
     return clipped("\n".join(lines), EDGES_TOKENS, counter)
@@ -221,13 +216,9 @@ def _extract(kept: Sequence[Memory]) -> str:
     return "\n".join(lines)
 
 
-async def _group(ctx: Context, chat: Chat, scene_id: int, called: dict[int, str]) -> AsyncIterator[Payload]:
+async def _group(ctx: Context, chat: Chat, of_host: Sequence[Memory], cast: Cast) -> AsyncIterator[Payload]:
     """How the three are together, from nothing but what all three perceived: each of them will read it."""
-    of_three = [
-        memory
-        for memory in memories.of_scene(ctx.db, chat.id, chat.host_id, scene_id)
-        if len(memory.witnesses) == ALL_THREE
-    ]
+    of_three = [memory for memory in of_host if len(memory.witnesses) == ALL_THREE]
     if not of_three:
         return
     three = of_three[-1].witnesses
@@ -236,7 +227,7 @@ async def _group(ctx: Context, chat: Chat, scene_id: int, called: dict[int, str]
     last = parted([memory.said for memory in kept], PART_TOKENS, counter)[-1]
     before = relations.group(ctx.db, chat.id, three)
     told = f"Until now: {before.summary}\n\n{last}" if before else last
-    ask = ASK_GROUP.format(names=", ".join(called[one] for one in three))
+    ask = ASK_GROUP.format(names=", ".join(cast.names[one] for one in three))
     question = [Message(role="system", content=ask), Message(role="user", content=told)]
     together = await decide(ctx, Together, question, default=Together())
     if summary := together.summary.strip():

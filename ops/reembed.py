@@ -1,7 +1,8 @@
 """Re-embedding: a vector of one model for every memory that lacks one.
 
 The work is what is missing, so a run that was killed is gone on with by running it again. Vectors of other
-models stay where they are; a search only ever compares those of one.
+models stay where they are; a search only ever compares those of one. Nothing is recorded in the log: nothing
+is looked for by its `memory.embedded`, only by what the cache holds.
 """
 
 from collections.abc import Callable

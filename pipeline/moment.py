@@ -4,43 +4,42 @@ A stage that judges a turn begins here; nothing to judge (a turn out of characte
 counts) is no moment.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.answers import clipped
+from pipeline.cast import Cast, cast_of
 from pipeline.context import Context
 from pipeline.inference.types import Message
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.recount import Recounted, recounted
-from pipeline.whom import called, folded
 from store import views
 from store.errors import NotFound
 from store.events import YOU
 from store.views import Chat, Turn
 
 PERSONA_CHARS = 600
-YOURSELF = ("you", "user", "the user", "player", "me")
-"""What models call the person besides the name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`names` has everyone who perceived the turn; `known_as` all that each is called."""
+    """`cast` is everyone who perceived the turn."""
 
     chat: Chat
     turn: Turn
-    names: Mapping[int, str]
-    known_as: Mapping[int, tuple[str, ...]]
+    cast: Cast
 
     @property
     def speaker_id(self) -> int:
         return YOU if self.turn.speaker_id is None else self.turn.speaker_id
 
+    @property
+    def names(self) -> Mapping[int, str]:
+        return self.cast.names
+
     def called(self, said: str) -> int | None:
         """Who of those present is meant by a name in an answer."""
-        found = called(said, self.known_as)
-        return YOU if found is None and folded(said) in YOURSELF and YOU in self.names else found
+        return self.cast.called(said)
 
 
 def moment_of(ctx: Context, turn_id: int) -> Moment | None:
@@ -52,23 +51,7 @@ def moment_of(ctx: Context, turn_id: int) -> Moment | None:
     if not strip_ooc(turn.text).strip():
         return None
     chat = views.chat(ctx.db, turn.chat_id)
-    names = labels(ctx, chat, turn.present)
-    known_as = {
-        entity: (name, *(views.bot(ctx.db, entity).aliases if entity != YOU else ()))
-        for entity, name in names.items()
-    }
-    return Moment(chat, turn, names, known_as)
-
-
-def labels(ctx: Context, chat: Chat, entities: tuple[int, ...]) -> dict[int, str]:
-    """Entity id → name; those who share one are told apart by their part in the chat."""
-    names = {one: chat.you_name if one == YOU else views.bot(ctx.db, one).name for one in entities}
-    shared = Counter(folded(name) for name in names.values())
-    parts = {YOU: "you", chat.host_id: "host"}
-    return {
-        one: name if shared[folded(name)] == 1 else f"{name} ({parts.get(one, 'guest')})"
-        for one, name in names.items()
-    }
+    return Moment(chat, turn, cast_of(ctx.db, chat, turn.present))
 
 
 def persona(ctx: Context, chat: Chat, entity: int) -> str:

@@ -35,21 +35,3 @@ def parted(lines: Sequence[str], room: int, counter: ModelCounter) -> list[str]:
         parts[-1].append(fitting)
         left -= needed
     return ["\n".join(part) for part in parts]
-
-
-def labels(names: dict[int, str]) -> dict[int, str]:
-    """Entity id → a name that stands for nobody else here: the second bot of one name is told apart."""
-    given: dict[int, str] = {}
-    for entity_id, name in sorted(names.items()):
-        taken = {label.casefold() for label in given.values()}
-        label, number = name, 2
-        while label.casefold() in taken:
-            label, number = f"{name} ({number})", number + 1
-        given[entity_id] = label
-    return given
-
-
-def named(labelled: dict[int, str], name: str) -> int | None:
-    """The entity a model means by a name, upper or lower case; None if nobody is called that."""
-    wanted = name.strip().casefold()
-    return next((entity for entity, label in labelled.items() if label.casefold() == wanted), None)

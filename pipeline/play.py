@@ -12,7 +12,7 @@ from typing import TypeVar
 from pipeline import beginning
 from pipeline.foreground import Foreground
 from pipeline.stage import Lane
-from store import ledger, views
+from store import interventions, views
 from store.errors import Conflict, Invalid, Refused
 from store.events import (
     BotArchived,
@@ -173,15 +173,15 @@ class Play:
         def step(txn: Txn) -> int:
             views.chat(txn.connection, chat_id)
             txn.stop_requested = True
-            return ledger.request_stop(txn.connection, chat_id, Lane.NARRATION.value, now=txn.now)
+            return interventions.request_stop(txn.connection, chat_id, Lane.NARRATION.value, now=txn.now)
 
         return await self._do(step)
 
     async def retry(self, run_ids: Sequence[int]) -> int:
-        return await self._do(lambda txn: ledger.retry(txn.connection, run_ids, now=txn.now))
+        return await self._do(lambda txn: interventions.retry(txn.connection, run_ids, now=txn.now))
 
     async def discard(self, run_ids: Sequence[int]) -> int:
-        return await self._do(lambda txn: ledger.discard(txn.connection, run_ids, now=txn.now))
+        return await self._do(lambda txn: interventions.discard(txn.connection, run_ids, now=txn.now))
 
     async def _do(self, step: Callable[[Txn], T]) -> T:
         return await self._store.writer.submit(step, durable=True)

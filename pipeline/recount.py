@@ -13,7 +13,6 @@ from pipeline.prompt.ooc import strip_ooc
 from pipeline.tokens import ModelCounter
 from store import views
 from store.events import YOU
-from store.views import Chat
 
 LEAST_TURNS = 2
 CUT = " […] "
@@ -28,26 +27,6 @@ class Recounted:
     turn_ids: tuple[int, ...]
 
 
-def names(db: apsw.Connection, chat: Chat, *others: int) -> dict[int, str]:
-    """Entity id → name, of all who are present and of whoever else is asked for."""
-    bots = {bot_id: views.bot(db, bot_id).name for bot_id in (*chat.bots, *others) if bot_id != YOU}
-    return {YOU: chat.you_name, **bots}
-
-
-def recount(
-    db: apsw.Connection,
-    turn_id: int,
-    known: Mapping[int, str],
-    counter: ModelCounter,
-    *,
-    room: int = 1200,
-    observer: int | None = None,
-) -> str:
-    """The dialogue up to and including a turn, oldest first, as far back as `room` tokens reach."""
-    observers = () if observer is None else (observer,)
-    return recounted(db, turn_id, known, counter, room=room, observers=observers).text
-
-
 def recounted(
     db: apsw.Connection,
     turn_id: int,
@@ -57,7 +36,8 @@ def recounted(
     room: int,
     observers: tuple[int, ...] = (),
 ) -> Recounted:
-    """The same, with the ids of the turns. No single turn takes more than the whole room."""
+    """The dialogue up to and including a turn, as far back as `room` tokens reach. No single turn takes more
+    than the whole room."""
     lines: list[str] = []
     told: list[int] = []
     left = room

@@ -64,14 +64,19 @@ def named_in(text: str, known: Mapping[int, Iterable[str]]) -> frozenset[int]:
     return frozenset(named)
 
 
-def called(said: str, names: Mapping[int, Iterable[str]]) -> int | None:
-    """Who is meant by a name in an answer: exactly so called, else the only one it begins to name."""
+def called(said: str, *ranks: Mapping[int, Iterable[str]]) -> int | None:
+    """Who is meant by a name in an answer: the one exactly so called, by names of the first rank that has
+    it, else the only one that any of them begins to name."""
     key = folded(said)
-    exact = {entity for entity, known in names.items() if key in map(folded, known)}
-    if exact or not key:
-        return exact.pop() if len(exact) == 1 else None
+    if not key:
+        return None
+    for names in ranks:
+        exact = {entity for entity, known in names.items() if key in map(folded, known)}
+        if exact:
+            return exact.pop() if len(exact) == 1 else None
     near = {
         entity
+        for names in ranks
         for entity, known in names.items()
         for name in map(folded, known)
         if name and (name.startswith(f"{key} ") or key.startswith(f"{name} "))

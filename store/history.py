@@ -139,7 +139,8 @@ def falls_with(db: apsw.Connection, turn_id: int) -> list[Event[Any]]:
 def last_change(db: apsw.Connection, chat_id: int) -> list[Event[Any]]:
     """What a person did last that can be undone and has not been; several events where one act made them."""
     marks = ", ".join("?" for _ in UNDOABLE)
-    sql = f"SELECT id FROM event WHERE chat_id = ? AND kind IN ({marks}) AND run_id IS NULL ORDER BY id DESC"
+    by_hand = f"chat_id = ? AND kind IN ({marks}) AND run_id IS NULL AND cause_id IS NULL"
+    sql = f"SELECT id FROM event WHERE {by_hand} ORDER BY id DESC"
     acts: list[Event[Any]] = []
     for (event_id,) in db.execute(sql, (chat_id, *UNDOABLE)):
         if live.is_live(db, int(str(event_id))):

@@ -1,6 +1,6 @@
 """Reading the log: single events, and everything after a position in order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apsw
@@ -75,3 +75,20 @@ def chats(db: apsw.Connection) -> list[int]:
         chat_id
         for (chat_id,) in rows(db, "SELECT id FROM event WHERE kind = 'chat.started' AND chat_id = id")
     ]
+
+
+def of_run(db: apsw.Connection, run_id: int) -> list[Event[Any]]:
+    """What a run has recorded, in order."""
+    found = rows(db, f"SELECT {COLUMNS} FROM event WHERE run_id = ? ORDER BY ordinal", (run_id,))
+    return [_event(one) for one in found]
+
+
+def by_hand(db: apsw.Connection, chat_id: int, kinds: Sequence[str]) -> list[Event[Any]]:
+    """Events of these kinds in a chat that no run has recorded, in order."""
+    marks = ", ".join("?" for _ in kinds)
+    found = rows(
+        db,
+        f"SELECT {COLUMNS} FROM event WHERE chat_id = ? AND kind IN ({marks}) AND run_id IS NULL ORDER BY id",
+        (chat_id, *kinds),
+    )
+    return [_event(one) for one in found]

@@ -26,7 +26,8 @@ COLUMNS = (
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What one entity remembers. `pinned` is "", "auto" or "manual"; `pinned_by` the event that pinned it;
-    `embedded` names the model whose vector of its text is in the cache."""
+    `embedded` names the model with which the stage `embed` last answered it, for people to see; what is
+    searched is what the cache holds."""
 
     id: int
     chat_id: int

@@ -1,6 +1,7 @@
 """Reports for pages, the JSON interface and the command line; each takes a query-only connection."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import apsw
@@ -122,3 +123,9 @@ def dead(db: apsw.Connection, *, stage: str | None = None, chat_id: int | None =
         (stage, chat_id),
     )
     return [run_id for (run_id,) in found]
+
+
+def counts(db: apsw.Connection) -> Mapping[tuple[str, str], int]:
+    """(stage, state) → number of runs."""
+    grouped = rows(db, "SELECT stage, state, count(*) FROM run GROUP BY stage, state")
+    return {(stage, state): number for stage, state, number in grouped}

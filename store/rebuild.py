@@ -65,7 +65,7 @@ def heed(db: apsw.Connection, control: Event[Any]) -> list[Event[Any]]:
     live.store(db, chat_id, after)
     if far:
         clear_chat(db, chat_id)
-        trail.begin(db, chat_id, tail[-TRAILED:][0][0].id)
+        trail.begin(db, chat_id, tail[-TRAILED:][0][0].id, anew=True)
     else:
         trail.take_back(db, chat_id, first)
     for event, counts, _ in tail:

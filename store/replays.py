@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import apsw
 
-from store import ledger, log
+from store import interventions, ledger, log
 from store.ledger import Claim, Route
 from store.live import counting, is_live, of_log
 from store.rows import row, rows
@@ -103,7 +103,7 @@ def set_aside(db: apsw.Connection, chat_id: int, *, now: int) -> int:
         (chat_id,),
     )
     idle = [run_id for run_id, event_id in queued if not is_live(db, event_id)]
-    given_up = ledger.discard(db, idle, now=now)
+    given_up = interventions.discard(db, idle, now=now)
     db.executemany("UPDATE run SET stop = ? WHERE id = ?", [(SET_ASIDE, run_id) for run_id in idle])
     return given_up
 
@@ -111,5 +111,5 @@ def set_aside(db: apsw.Connection, chat_id: int, *, now: int) -> int:
 def taken_up(db: apsw.Connection, stage: str, event_id: int, *, now: int) -> bool:
     """Whether the stage has a run for this event; one that was set aside is queued again."""
     found = rows(db, "SELECT id, stop FROM run WHERE stage = ? AND event_id = ?", (stage, event_id))
-    ledger.retry(db, [run_id for run_id, stop in found if stop == SET_ASIDE], now=now)
+    interventions.retry(db, [run_id for run_id, stop in found if stop == SET_ASIDE], now=now)
     return bool(found)

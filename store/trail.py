@@ -15,6 +15,7 @@ import apsw
 
 from store.events import Event
 from store.projections import OF_CHATS, index_again
+from store.projections.fold import FOREVER
 from store.rows import row, rows
 
 KEPT = 20_000
@@ -56,9 +57,11 @@ def reaches(db: apsw.Connection, chat_id: int, event_id: int) -> bool:
     return found is None or found[0] <= event_id
 
 
-def begin(db: apsw.Connection, chat_id: int, event_id: int) -> None:
-    """Say that the trail is complete from this event on, and forget what is before."""
-    db.execute("DELETE FROM trail WHERE chat_id = ? AND id < ?", (chat_id, event_id))
+def begin(db: apsw.Connection, chat_id: int, event_id: int, *, anew: bool = False) -> None:
+    """Say that the trail is complete from this event on, and forget what is before; or, where the chat is
+    told anew, what was left so far: not all of it is told again."""
+    forgotten = FOREVER if anew else event_id
+    db.execute("DELETE FROM trail WHERE chat_id = ? AND id < ?", (chat_id, forgotten))
     db.execute(
         "INSERT INTO retelling(chat_id, since) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET since = ?2",
         (chat_id, event_id),

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from pipeline.config import load, save_endpoint
 from pipeline.config_sections import EndpointSection
 from pipeline.play import Play
-from store import ledger, queries, rebuild
+from store import interventions, queries, rebuild
 from store.errors import FabulaError, Invalid, NotFound
 from store.events import BotAuthored
 from store.store import Store
@@ -87,7 +87,7 @@ def drain(
 def status(data: Data = None, as_json: Json = False) -> None:
     """How many runs stand where, stage by stage."""
     with store_of(data) as store:
-        counted = ledger.counts(store.hot)
+        counted = queries.counts(store.hot)
     listed = [{"stage": stage, "state": state, "runs": n} for (stage, state), n in sorted(counted.items())]
     if as_json:
         show_json(listed)
@@ -124,7 +124,9 @@ def retry(
     """Give failed runs another round of attempts."""
     with store_of(data) as store:
         ids = _chosen(store, run, all_dead, stage, chat)
-        changed = store.writer.call(lambda txn: ledger.retry(txn.connection, ids, now=txn.now), durable=True)
+        changed = store.writer.call(
+            lambda txn: interventions.retry(txn.connection, ids, now=txn.now), durable=True
+        )
     OUT.print(f"{changed} run(s) will be tried again.")
 
 
@@ -140,7 +142,7 @@ def discard(
     with store_of(data) as store:
         ids = _chosen(store, run, all_dead, stage, chat)
         changed = store.writer.call(
-            lambda txn: ledger.discard(txn.connection, ids, now=txn.now), durable=True
+            lambda txn: interventions.discard(txn.connection, ids, now=txn.now), durable=True
         )
     OUT.print(f"{changed} run(s) discarded.")
 

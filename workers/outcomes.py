@@ -15,7 +15,7 @@ from pipeline.context import Context, told
 from pipeline.inference.errors import EndpointFailed
 from pipeline.retry import TREATMENTS, delay_s
 from pipeline.stage import Stage
-from store import ledger, live, replays
+from store import carrying, ledger, live, replays
 from store.errors import ErrorClass, FabulaError
 from store.events import JUST_CREATED, ContainerCreated, OutcomeSuperseded, Payload, SceneOpened
 from store.ledger import Claim, Failure
@@ -58,7 +58,9 @@ def done(ctx: Context, payloads: Sequence[Payload]) -> Step:
 
 
 def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
-    """Append what a run yielded, after the word that takes its earlier generations out of force."""
+    """Append what a run yielded, after the word that takes its earlier generations out of force, and with
+    what a person had corrected in them."""
+    corrected = carrying.corrections(txn.connection, claim)
     superseded = [
         OutcomeSuperseded(superseded_run_id=run_id)
         for run_id in replays.outcomes_in_force(txn.connection, claim)
@@ -76,6 +78,8 @@ def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
         )
         if isinstance(payload, ContainerCreated):
             created = event.id
+        for again in carrying.carried(event, corrected):
+            txn.append(again, chat_id=event.chat_id, cause_id=event.id)
 
 
 def cancelled(claim: Claim) -> Step:

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from store import ledger
+from store import queries
 from store.store import Store
 
 BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60)
@@ -28,7 +28,7 @@ class _LedgerCollector(Collector):
 
     def collect(self) -> list[GaugeMetricFamily]:
         runs = GaugeMetricFamily("fabula_runs", "Runs in the ledger", labels=["stage", "state"])
-        for (stage, state), number in self._store.read_now(ledger.counts).items():
+        for (stage, state), number in self._store.read_now(queries.counts).items():
             runs.add_metric([stage, state], number)
         commits = GaugeMetricFamily("fabula_commits", "Commits made by this process")
         commits.add_metric([], self._store.writer.commits)

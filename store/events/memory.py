@@ -56,7 +56,9 @@ class MemoryWitnessChanged(Payload):
 
 
 class MemoryEmbedded(Payload):
-    """The vector of a memory's text is in the cache; `digest` and `model` name it there."""
+    """The stage `embed` has seen to it that the vector of a memory's text is in the cache; `digest` and
+    `model` name it there. A record of that run and no more: a search asks the cache, which may be filled or
+    emptied without a word in the log."""
 
     kind = "memory.embedded"
     memory_id: int

@@ -1,7 +1,7 @@
-"""What the actors' tests share: a chat with you, a host and perhaps a guest, played on a real store by the
-real consumer, with the scripted endpoint as the model behind every decision."""
+"""What the actors' tests share: a chat on a real store, played by the real consumer, with the scripted
+endpoint as the model behind every decision."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,18 +21,9 @@ from pipeline.retry import Retry
 from pipeline.stage import Emits, Lane, Pipeline, Stage, stage
 from pipeline.tokens import TokenCounter
 from store import log, queries, rebuild
-from store.events import (
-    BotAuthored,
-    ChatStarted,
-    Event,
-    FloorGiven,
-    GuestAdded,
-    GuestRemoved,
-    Payload,
-    TurnAssistant,
-)
+from store.events import BotAuthored, Event, FloorGiven, Payload, TurnAssistant
 from store.store import Store, open_store
-from tests.fakes.behaviour import Behaviour
+from tests.fakes.behaviour import Behaviour, answers, decides, drops, says, stalls
 from tests.fakes.endpoint import FakeEndpoint
 from tests.pipeline.inference import upstream
 from tests.settling import settled
@@ -40,25 +31,47 @@ from workers.consumer import Consumer
 
 P = TypeVar("P", bound=Payload)
 QUICK = Retry(attempts=3, base_s=0.001, cap_s=0.002)
-SHORT = Patience(connect_s=0.5, first_s=0.2, between_s=0.2, decide_s=0.2)
+SHORT = Patience(connect_s=0.5, first_s=0.3, between_s=0.3, decide_s=0.3)
 """For tests in which the model stalls for good."""
 
 ADDRESSEE, INTERJECTION = '\\"host\\", \\"guest\\"', '\\"interjects\\"'
 SIGNIFICANCE, EDGES, ACTIVITIES = '\\"score\\"', '\\"learnt\\"', '\\"slots\\"'
 """Words of each decision's schema, as they stand in its prompt."""
+UNUSABLE: dict[str, Behaviour] = {
+    "prose": says("Well, who can say? It was a lovely evening."),
+    "the wrong shape": decides({"change": 7, "summary": [], "first": "x", "place": []}),
+    "half an answer": says('{"summary": "We met and'),
+    "a refusal": answers(403, {"message": "I cannot help with that."}),
+    "silence": stalls(),
+    "a broken line": drops(after=0),
+    "nothing": says(" "),
+}
+"""Ways in which a model gives no usable answer."""
 
 
 @dataclass
 class Table:
-    """A chat being played. `guest_id` is 0 without a guest."""
+    """A store at work, the model its decisions are put to, and the chat that is played there.
+
+    `chat_id` and `host_id` are 0 until one is started, `guest_id` without a guest.
+    """
 
     store: Store
     play: Play
     fake: FakeEndpoint
     endpoints: Endpoints
-    chat_id: int
-    host_id: int
-    guest_id: int
+    chat_id: int = 0
+    host_id: int = 0
+    guest_id: int = 0
+
+    async def bot(self, name: str, **fields: Any) -> int:
+        return await self.play.author_bot(BotAuthored(name=name, **fields))
+
+    async def start(self, host_id: int, *, guest_id: int | None = None, **fields: Any) -> int:
+        """Start the chat that everything here is about from now on."""
+        self.chat_id = await self.play.start_chat(host_id, guest_id=guest_id, **fields)
+        self.host_id, self.guest_id = host_id, guest_id or 0
+        return self.chat_id
 
     async def say(self, text: str) -> int:
         """Send a turn and wait until all that follows from it has settled."""
@@ -75,27 +88,34 @@ class Table:
         )
         return event.id
 
-    async def add_guest(self, **fields: Any) -> int:
-        self.guest_id = await self.play.author_bot(BotAuthored(**fields))
-        await self.append(GuestAdded(guest_id=self.guest_id))
+    async def add_guest(self, name: str, **fields: Any) -> int:
+        self.guest_id = await self.bot(name, **fields)
+        await self.play.add_guest(self.chat_id, self.guest_id)
         return self.guest_id
 
     async def remove_guest(self) -> None:
-        await self.append(GuestRemoved(guest_id=self.guest_id))
+        await self.play.remove_guest(self.chat_id)
 
     async def settled(self) -> None:
         """Wait until nothing is pending."""
         await settled(self.store)
 
+    def events(self, kind: type[P]) -> list[Event[P]]:
+        """Every event of one kind in the chat, in order, whether it still counts or not."""
+        return [one for one in log.all_of_chat(self.store.hot, self.chat_id) if isinstance(one.payload, kind)]
+
     def told(self, kind: type[P]) -> list[P]:
-        """Every payload of one kind in the chat, in order."""
-        events = log.of_chat(self.store.hot, self.chat_id, 0, limit=5000)
-        return [one.payload for one in events if isinstance(one.payload, kind)]
+        """What those events say."""
+        return [one.payload for one in self.events(kind)]
+
+    def asked(self) -> list[str]:
+        """The whole prompt of each request, in order."""
+        prompts = [seen.json["messages"] for seen in self.fake.requests]
+        return ["\n".join(str(one["content"]) for one in messages) for messages in prompts]
 
     def check(self) -> None:
-        """Nothing died, and folding the log again gives what is there."""
-        dead = [run for run in queries.runs(self.store.hot) if run.state == "dead"]
-        assert dead == []
+        """No run has died, and folding the log again gives what is there."""
+        assert [(run.stage, run.error) for run in queries.runs(self.store.hot, state="dead")] == []
         assert rebuild.check(self.store.hot) == []
 
 
@@ -112,6 +132,30 @@ def replies(*lines: str) -> Stage:
 
 
 @asynccontextmanager
+async def empty_table(
+    path: Path,
+    *names: str,
+    others: Sequence[Stage] = (),
+    patience: Patience | None = None,
+    shares_cpu: bool = False,
+    wrap: Callable[[Stage], Stage] = lambda stage: stage,
+    judging: dict[str, Behaviour] | None = None,
+) -> AsyncIterator[Table]:
+    """A table where no chat is played yet: the named stages of Fabula's own, retried at once, and any
+    `others`. Decisions that are not scripted are `{}`."""
+    own = [wrap(replace(one, retry=QUICK)) for one in actors.ALL if one.name in names]
+    pipeline = Pipeline.of([*own, *others])
+    async with upstream(patience=patience) as (fake, endpoint):
+        fake.default, fake.judging = decides({}), judging
+        endpoints = Endpoints()
+        profile = Profile(name="fake", kind="openai", base_url=fake.base_url)
+        endpoints.use(Opened(profile, endpoint, Capabilities(shares_cpu=shares_cpu)))
+        with open_store(path, pipeline.routes) as store:
+            async with at_work(store, pipeline, endpoints):
+                yield Table(store, Play(store), fake, endpoints)
+
+
+@asynccontextmanager
 async def table(
     path: Path,
     *names: str,
@@ -119,33 +163,18 @@ async def table(
     host: dict[str, Any] | None = None,
     guest: dict[str, Any] | None = None,
     you: dict[str, Any] | None = None,
-    patience: Patience | None = None,
-    shares_cpu: bool = False,
-    wrap: Callable[[Stage], Stage] = lambda stage: stage,
     judging: dict[str, Behaviour] | None = None,
+    **how: Any,
 ) -> AsyncIterator[Table]:
-    """Play with the named stages (all without names), retried at once; decisions not scripted are `{}`."""
-    chosen = [
-        narrate or replies("Indeed.") if one.name == "narrate" else wrap(replace(one, retry=QUICK))
-        for one in actors.ALL
-        if not names or one.name in (*names, "narrate")
-    ]
-    pipeline = Pipeline.of(chosen)
-    async with upstream(patience=patience) as (fake, endpoint):
-        fake.judging = dict(judging or {})
-        endpoints = Endpoints()
-        profile = Profile(name="fake", kind="openai", base_url=fake.base_url)
-        endpoints.use(Opened(profile, endpoint, Capabilities(shares_cpu=shares_cpu)))
-        with open_store(path, pipeline.routes) as store:
-            async with at_work(store, pipeline, endpoints):
-                play = Play(store)
-                host_id = await play.author_bot(BotAuthored(**{"name": "Ada", **(host or {})}))
-                started = ChatStarted(title="A chat", host_id=host_id, **(you or {}))
-                chat = await store.writer.submit(lambda txn: txn.append(started))
-                seated = Table(store, play, fake, endpoints, chat.id, host_id, 0)
-                if guest is not None:
-                    await seated.add_guest(**{"name": "Bea", **guest})
-                yield seated
+    """A chat with you, a host and perhaps a guest, with a narrator and the named stages (all without names).
+    Decisions are scripted by `judging`, and kept apart from what is narrated."""
+    own = names or tuple(one.name for one in actors.ALL if one.name != "narrate")
+    others = (narrate or replies("Indeed."),)
+    async with empty_table(path, *own, others=others, judging=judging or {}, **how) as seated:
+        await seated.start(await seated.bot(**{"name": "Ada", **(host or {})}), **(you or {}))
+        if guest is not None:
+            await seated.add_guest(**{"name": "Bea", **guest})
+        yield seated
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from store.events import (
     OpeningProposed,
     TurnAssistant,
 )
-from tests.actors.troupe import UNUSABLE, troupe
+from tests.actors.bench import SHORT, UNUSABLE, empty_table
 from tests.fakes.behaviour import decides
 
 READ = {
@@ -41,10 +41,10 @@ MET = {
 
 
 async def test_an_opening_is_proposed_corrected_agreed_on_and_only_then_played(tmp_path: Path) -> None:
-    async with troupe(tmp_path / "chat.db", "kickoff") as on:
+    async with empty_table(tmp_path / "chat.db", "kickoff") as on:
         ada = await on.bot("Ada", first_message="Hello {{user}}.")
         on.fake.default = decides(READ)
-        chat_id = await on.play.start_chat(ada, opening="On the night train, Ada reads.", you_name="Max")
+        chat_id = await on.start(ada, opening="On the night train, Ada reads.", you_name="Max")
         with pytest.raises(Refused, match="not begun"):
             await on.play.send_turn(chat_id, "Hello?")
         await on.settled()
@@ -62,7 +62,7 @@ async def test_an_opening_is_proposed_corrected_agreed_on_and_only_then_played(t
         assert [(edge.observer_id, edge.target_id) for edge in proposal.edges] == [(ada, YOU)]
         with pytest.raises(Refused, match="not begun"):
             await on.play.send_turn(chat_id, "Hello?")
-        assert (places.scenes(db, chat_id), on.told(chat_id, TurnAssistant)) == ([], [])
+        assert (places.scenes(db, chat_id), on.events(TurnAssistant)) == ([], [])
         await on.play.confirm_opening(chat_id, proposal.model_copy(update={"time": "dawn"}))
         scene = places.scene(db, views.chat(db, chat_id).scene_id or 0)
         assert places.place(db, scene.container_id or 0).container.moving
@@ -71,38 +71,70 @@ async def test_an_opening_is_proposed_corrected_agreed_on_and_only_then_played(t
         edge = relations.edge(db, chat_id, ada, YOU)
         assert (edge.affinity, edge.trust, edge.summary) == (40, -10, "An old flame.")
         assert relations.edge(db, chat_id, YOU, ada).affinity == 0
-        assert [one.payload.text for one in on.told(chat_id, TurnAssistant)] == ["Hello Max."]
+        assert [one.text for one in on.told(TurnAssistant)] == ["Hello Max."]
         await on.play.send_turn(chat_id, "Hello.")
         with pytest.raises(Conflict, match="begun already"):
             await on.play.confirm_opening(chat_id, proposal)
         on.check()
 
 
+@pytest.mark.parametrize(
+    ("name", "you", "who", "reads"),
+    [
+        ("Will", "May", "will", "host"),
+        ("Will", "May", "May", "you"),
+        ("Ada", "ada", "Ada (host)", "host"),
+        ("Ada", "ada", "Ada", None),
+        ("a+(b", "Max", "A+(B", "host"),
+        ("🦊", "Max", "🦊", "host"),
+        ("שרה", "Max", "שָׂרָה", "host"),
+        ("Ada", "Max", "Queen Bee", "host"),
+        ("Ada", "Queen Bee", "Queen Bee", "you"),
+        ("Ada", "Max", "I", "you"),
+        ("I", "Max", "I", "host"),
+        ("Ada", "Max", "the user", "you"),
+    ],
+)
+async def test_whoever_an_opening_tells_of_is_found_by_name_alias_or_part(
+    tmp_path: Path, name: str, you: str, who: str, reads: str | None
+) -> None:
+    async with empty_table(tmp_path / "chat.db", "kickoff") as on:
+        bot = await on.bot(name, aliases=("Queen Bee",))
+        on.fake.default = decides({"activities": [{"who": who, "activity": "reading"}]})
+        await on.start(bot, opening="Somebody reads.", you_name=you)
+        await on.settled()
+        (proposed,) = on.told(OpeningProposed)
+        ids = {"host": bot, "you": YOU}
+        assert [one.entity_id for one in proposed.opening.activities] == (
+            [ids[reads]] if reads is not None else []
+        )
+
+
 @pytest.mark.parametrize("way", UNUSABLE)
 async def test_an_opening_that_cannot_be_read_proposes_only_what_is_certain(tmp_path: Path, way: str) -> None:
-    async with troupe(tmp_path / "chat.db", "kickoff") as on:
+    async with empty_table(tmp_path / "chat.db", "kickoff", patience=SHORT) as on:
         on.fake.default = UNUSABLE[way]
-        chat_id = await on.play.start_chat(await on.bot("Ada"), opening="Somewhere.")
+        await on.start(await on.bot("Ada"), opening="Somewhere.")
         await on.settled()
-        assert [one.payload.opening for one in on.told(chat_id, OpeningProposed)] == [Opening()]
-        assert len(on.told(chat_id, DecisionDefaulted)) == 1
+        assert [one.opening for one in on.told(OpeningProposed)] == [Opening()]
+        assert len(on.told(DecisionDefaulted)) == 1
         on.check()
 
 
 async def test_whoever_does_not_wait_for_the_proposal_is_not_overruled_by_it(tmp_path: Path) -> None:
-    async with troupe(tmp_path / "chat.db") as on:
-        chat_id = await on.play.start_chat(await on.bot("Ada"), opening="A pub.")
+    async with empty_table(tmp_path / "chat.db") as on:
+        chat_id = await on.start(await on.bot("Ada"), opening="A pub.")
         mine = Opening(container=Container(name="Pub"))
         await on.play.confirm_opening(chat_id, mine)
-        await on.append(chat_id, OpeningProposed(opening=Opening(time="never")), cause_id=chat_id)
+        await on.append(OpeningProposed(opening=Opening(time="never")), cause_id=chat_id)
         assert views.chat(on.store.hot, chat_id).proposal == mine
         on.check()
 
 
 async def test_an_opening_names_only_those_who_are_there(tmp_path: Path) -> None:
-    async with troupe(tmp_path / "chat.db") as on:
+    async with empty_table(tmp_path / "chat.db") as on:
         ada, bea = await on.bot("Ada"), await on.bot("Bea")
-        chat_id = await on.play.start_chat(ada, opening="A pub.")
+        chat_id = await on.start(ada, opening="A pub.")
         for wrong in (
             Opening(activities=(OpeningActivity(entity_id=bea, activity="x"),)),
             Opening(edges=(OpeningEdge(observer_id=ada, target_id=ada, affinity=1),)),
@@ -113,10 +145,10 @@ async def test_an_opening_names_only_those_who_are_there(tmp_path: Path) -> None
 
 
 async def test_who_may_come_in_as_a_guest(tmp_path: Path) -> None:
-    async with troupe(tmp_path / "chat.db") as on:
+    async with empty_table(tmp_path / "chat.db") as on:
         ada, bea, cleo, gone = [await on.bot(name) for name in ("Ada", "Bea", "Cleo", "Gone")]
         await on.play.archive_bot(gone)
-        chat_id = await on.play.start_chat(ada)
+        chat_id = await on.start(ada)
         with pytest.raises(Refused, match="host"):
             await on.play.add_guest(chat_id, ada)
         with pytest.raises(Refused, match="archived"):
@@ -137,10 +169,10 @@ async def test_who_may_come_in_as_a_guest(tmp_path: Path) -> None:
 
 
 async def test_whether_they_have_met_becomes_two_edges_and_no_more(tmp_path: Path) -> None:
-    async with troupe(tmp_path / "chat.db", "introduce") as on:
+    async with empty_table(tmp_path / "chat.db", "introduce") as on:
         ada, bea = await on.bot("Ada"), await on.bot("Bea")
         on.fake.default = decides(MET)
-        chat_id = await on.play.start_chat(ada, guest_id=bea, met="Ada likes Bea; Bea secretly hates her.")
+        chat_id = await on.start(ada, guest_id=bea, met="Ada likes Bea; Bea secretly hates her.")
         await on.settled()
         db = on.store.hot
         edges = {(one.observer_id, one.target_id): one for one in relations.edges(db, chat_id)}
@@ -156,18 +188,27 @@ async def test_whether_they_have_met_becomes_two_edges_and_no_more(tmp_path: Pat
 
 @pytest.mark.parametrize("way", UNUSABLE)
 async def test_strangers_stay_strangers_when_nothing_can_be_read(tmp_path: Path, way: str) -> None:
-    async with troupe(tmp_path / "chat.db", "introduce") as on:
+    async with empty_table(tmp_path / "chat.db", "introduce", patience=SHORT) as on:
         on.fake.default = UNUSABLE[way]
         ada, bea = await on.bot("Ada"), await on.bot("Bea")
-        chat_id = await on.play.start_chat(ada, guest_id=bea, met="They were at school together.")
+        chat_id = await on.start(ada, guest_id=bea, met="They were at school together.")
         await on.settled()
         assert relations.edges(on.store.hot, chat_id) == []
-        assert len(on.told(chat_id, DecisionDefaulted)) == 1
+        assert len(on.told(DecisionDefaulted)) == 1
         on.check()
 
 
+async def test_two_of_one_name_are_introduced_by_their_parts(tmp_path: Path) -> None:
+    async with empty_table(tmp_path / "chat.db", "introduce") as on:
+        host, guest = await on.bot("Will (x"), await on.bot("will (X")
+        await on.start(host, guest_id=guest, met="They are cousins.")
+        await on.settled()
+        (prompt,) = on.asked()
+        assert "The first is Will (x (host), the second is will (X (guest)." in prompt
+
+
 async def test_nobody_is_asked_about_a_guest_of_whom_nothing_is_told(tmp_path: Path) -> None:
-    async with troupe(tmp_path / "chat.db", "introduce") as on:
-        await on.play.start_chat(await on.bot("Ada"), guest_id=await on.bot("Bea"), met="  ")
+    async with empty_table(tmp_path / "chat.db", "introduce") as on:
+        await on.start(await on.bot("Ada"), guest_id=await on.bot("Bea"), met="  ")
         await on.settled()
         assert on.fake.requests == []

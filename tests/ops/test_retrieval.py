@@ -11,10 +11,13 @@ from ops.eval.retrieval import evaluate
 from ops.reembed import reembed
 from pipeline.inference.embedder import BUNDLED, open_embedder
 from pipeline.inference.errors import EndpointFailed
+from store import embeddings, log
 from store.errors import ErrorClass, Invalid
+from store.recall import recall
 from store.rows import row
 from store.store import open_store
 from store.txn import Txn
+from store.vectors import Vectors
 from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.remembering import Remembering
 from tests.processes import run_fabula
@@ -53,6 +56,28 @@ async def test_a_reembedding_that_broke_off_is_gone_on_with(tmp_path: Path) -> N
         assert await reembed(store, FakeEmbedder(model="another")) == 150
         assert row(store.hot, "SELECT count(*) FROM vector") == (300,)
         assert await reembed(store, fake, afresh=True) == 150
+
+
+async def test_what_was_embedded_afterwards_is_found_with_no_word_in_the_log(
+    tmp_path: Path,
+) -> None:
+    fake = FakeEmbedder()
+    with open_store(tmp_path / "chat.db", {}) as store:
+        store.writer.attach(trio.lowlevel.current_trio_token())
+
+        def begin(txn: Txn) -> Remembering:
+            world = Remembering(txn.connection).begin("Ada")
+            world.turn("The ship sinks", 0)
+            world.turn("Cold soup", 0)
+            return Remembering(store.hot, world.owners, world.chat_id)
+
+        world = await store.writer.submit(begin)
+        before = log.position(store.hot)
+        await reembed(store, fake)
+        (asked,) = await fake.embed(["a boat at sea"])
+        meaning = embeddings.embedding(fake.model, asked)
+        found = recall(store.hot, Vectors(), world.scope(), "a boat at sea", meaning)[0].memory
+        assert (found.text, found.embedded, log.position(store.hot)) == ("The ship sinks", "", before)
 
 
 async def test_the_set_is_found_without_an_embedder_by_words_alone() -> None:

@@ -130,6 +130,14 @@ def test_no_text_and_no_name_break_the_search(text: str, host: list[str], guest:
     assert called(text, {HOST: host, GUEST: guest}) in (None, HOST, GUEST)
 
 
+def test_names_of_an_earlier_rank_stand_over_those_of_a_later() -> None:
+    shown, known_as = {HOST: ("Ada",), GUEST: ("Bea",)}, {HOST: ("Ada", "Bea"), GUEST: ("Bea", "Doc")}
+    assert called("bea", shown, known_as) == GUEST
+    assert called("doc", shown, known_as) == GUEST
+    assert called("doc", shown, known_as, {HOST: ("doc",)}) == GUEST
+    assert called("bea", known_as) is None
+
+
 @pytest.mark.parametrize(
     ("said", "expected"),
     [

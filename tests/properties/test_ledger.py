@@ -13,7 +13,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from store import boots, ledger, rebuild
+from store import boots, interventions, ledger, rebuild
 from store.database import connect, prepare
 from store.events import BotAuthored, ChatStarted, FloorGiven, MemoryWritten, TurnUser
 from store.ledger import Claim, Failure, Route
@@ -216,7 +216,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if found:
             run_id = found[number % len(found)][0]
             with self.db:
-                (ledger.retry if keep else ledger.discard)(self.db, [run_id], now=self.now)
+                (interventions.retry if keep else interventions.discard)(self.db, [run_id], now=self.now)
 
     @invariant()
     def nothing_is_lost(self) -> None:

@@ -21,7 +21,7 @@ from pipeline.inference.endpoints import Profile
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Capabilities, Chunk, Request, Sent, ignored
 from pipeline.stage import Lane, Pipeline
-from store import ledger, queries, rebuild
+from store import interventions, ledger, queries, rebuild
 from store.errors import ErrorClass
 from store.events import BotAuthored, ChatStarted, FloorGiven, TurnUser
 from store.rows import rows
@@ -120,7 +120,7 @@ def _die_writing(path: Path, text: str) -> None:
         turn = txn.append(TurnUser(text="Who goes there?"), chat_id=chat.id)
         txn.append(FloorGiven(turn_id=turn.id, speaker_id=bot.id), chat_id=chat.id, cause_id=turn.id)
         (asked,) = rows(txn.connection, "SELECT id FROM run WHERE stage = 'addressee'")
-        ledger.discard(txn.connection, asked, now=txn.now)
+        interventions.discard(txn.connection, asked, now=txn.now)
         txn.execute("INSERT INTO boot(pid, started_at, seen_at, code_version) VALUES (1, 1, 1, '')")
         (claim,) = ledger.claim(txn.connection, 1, Lane.NARRATION.value, 1, now=txn.now)
         checkpoint(claim, bot.id, text)(txn)

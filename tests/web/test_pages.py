@@ -120,7 +120,7 @@ async def test_every_page_has_its_landmarks_and_every_field_a_label(site: Site, 
 
 
 async def test_scripts_and_styles_are_asked_for_again_after_an_update(site: Site) -> None:
-    for name in ("chat.js", "fabula.js", "fabula.css", "htmx.min.js"):
+    for name in ("chat.js", "composer.js", "fabula.js", "fabula.css", "htmx.min.js"):
         answer = await site.client.get(f"/static/{name}")
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
         again = await site.client.get(f"/static/{name}", headers={"if-none-match": answer.headers["etag"]})

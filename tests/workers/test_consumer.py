@@ -20,7 +20,7 @@ from pipeline.play import Play
 from pipeline.retry import Retry, delay_s
 from pipeline.stage import Emits, Lane, Pipeline, Stage, stage
 from pipeline.tokens import TokenCounter
-from store import ledger, queries, rebuild, views
+from store import queries, rebuild, views
 from store.errors import ErrorClass
 from store.events import BotAuthored, Event, FloorGiven, MemoryWritten, TurnAssistant, TurnUser
 from store.rows import row, rows
@@ -100,7 +100,7 @@ async def test_bookkeeping_that_hangs_fails_and_breaks_never_delays_or_loses_a_t
                 sent = await bench.play.send_turn(bench.chat_id, f"turn {number}")
                 while not row(bench.store.hot, "SELECT 1 FROM turn WHERE answers = ?", (sent.event_id,)):
                     await trio.testing.wait_all_tasks_blocked(0.01)
-        counted = ledger.counts(bench.store.hot)
+        counted = queries.counts(bench.store.hot)
         assert counted["narrate", "done"] == 12
         assert counted["hangs", "running"] == 1
         assert counted["breaks", "dead"] >= 1

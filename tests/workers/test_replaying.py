@@ -18,7 +18,7 @@ from store.events import (
     TurnUser,
 )
 from store.rows import rows
-from tests.actors.troupe import QUICK, Troupe, troupe
+from tests.actors.bench import QUICK, Table, empty_table
 from tests.fakes.behaviour import decides
 from workers.replaying import replayable
 
@@ -41,14 +41,14 @@ def judging(verdict: dict[str, str]) -> tuple[Stage, Stage]:
     return remember, pin
 
 
-async def _replay(on: Troupe, chat_id: int, remember: Stage) -> list[int]:
-    found = replays.triggers(on.store.hot, chat_id, ["turn.user"], first=None, last=None)
+async def _replay(on: Table, remember: Stage) -> list[int]:
+    found = replays.triggers(on.store.hot, on.chat_id, ["turn.user"], first=None, last=None)
     return await on.store.writer.submit(
-        lambda txn: replays.enqueue(txn.connection, remember.route, chat_id, found, now=txn.now)
+        lambda txn: replays.enqueue(txn.connection, remember.route, on.chat_id, found, now=txn.now)
     )
 
 
-def _memories(on: Troupe) -> list[tuple[str, str]]:
+def _memories(on: Table) -> list[tuple[str, str]]:
     return [
         (text, pinned) for text, pinned in rows(on.store.hot, "SELECT text, pinned FROM memory ORDER BY id")
     ]
@@ -57,19 +57,19 @@ def _memories(on: Troupe) -> list[tuple[str, str]]:
 async def test_the_new_outcome_takes_the_place_of_the_old_and_of_what_came_of_it(tmp_path: Path) -> None:
     verdict = {"says": "first"}
     remember, pin = judging(verdict)
-    async with troupe(tmp_path / "chat.db", others=(remember, pin)) as on:
-        chat_id = await on.play.start_chat(await on.bot("Ada"))
-        turns = [await on.say(chat_id, text) for text in ("one", "two")]
+    async with empty_table(tmp_path / "chat.db", others=(remember, pin)) as on:
+        await on.start(await on.bot("Ada"))
+        turns = [await on.say(text) for text in ("one", "two")]
         for number, word in enumerate(("second", "third"), start=1):
             verdict["says"] = word
-            assert await _replay(on, chat_id, remember) == turns
+            assert await _replay(on, remember) == turns
             await on.settled()
             assert _memories(on) == [(f"{word}: one", "auto"), (f"{word}: two", "auto")]
-            assert len(on.told(chat_id, OutcomeSuperseded)) == 2 * number
-        superseding = on.told(chat_id, OutcomeSuperseded)[0]
+            assert len(on.told(OutcomeSuperseded)) == 2 * number
+        superseding = on.events(OutcomeSuperseded)[0]
         assert (superseding.ordinal, superseding.cause_id) == (0, turns[0])
         verdict["says"] = ""
-        await _replay(on, chat_id, remember)
+        await _replay(on, remember)
         await on.settled()
         assert _memories(on) == []
         on.check()
@@ -78,14 +78,14 @@ async def test_the_new_outcome_takes_the_place_of_the_old_and_of_what_came_of_it
 async def test_a_replay_that_dies_leaves_the_earlier_outcome_in_force(tmp_path: Path) -> None:
     verdict = {"says": "first"}
     remember, pin = judging(verdict)
-    async with troupe(tmp_path / "chat.db", others=(remember, pin)) as on:
-        chat_id = await on.play.start_chat(await on.bot("Ada"))
-        await on.say(chat_id, "one")
+    async with empty_table(tmp_path / "chat.db", others=(remember, pin)) as on:
+        await on.start(await on.bot("Ada"))
+        await on.say("one")
         verdict["says"] = "break"
-        await _replay(on, chat_id, remember)
+        await _replay(on, remember)
         await on.settled()
         assert _memories(on) == [("first: one", "auto")]
-        assert on.told(chat_id, OutcomeSuperseded) == []
+        assert on.told(OutcomeSuperseded) == []
 
 
 async def test_asking_twice_runs_it_once(tmp_path: Path) -> None:
@@ -98,13 +98,13 @@ async def test_asking_twice_runs_it_once(tmp_path: Path) -> None:
             {"stage": "slow", "decision": "x", "error_class": "timeout", "reason": turn.payload.text}
         )
 
-    async with troupe(tmp_path / "chat.db", others=(slow,)) as on:
-        chat_id = await on.play.start_chat(await on.bot("Ada"))
+    async with empty_table(tmp_path / "chat.db", others=(slow,)) as on:
+        chat_id = await on.start(await on.bot("Ada"))
         await on.play.send_turn(chat_id, "one")
-        assert await _replay(on, chat_id, slow) == []
+        assert await _replay(on, slow) == []
         gate.set()
         await on.settled()
-        assert len(await _replay(on, chat_id, slow)) == 1
+        assert len(await _replay(on, slow)) == 1
         await on.settled()
         assert rows(on.store.hot, "SELECT generation, state FROM run ORDER BY id") == [
             (0, "done"),
@@ -116,11 +116,11 @@ async def test_asking_twice_runs_it_once(tmp_path: Path) -> None:
 async def test_an_older_run_that_is_tried_again_too_late_changes_nothing(tmp_path: Path) -> None:
     verdict = {"says": "break"}
     remember, pin = judging(verdict)
-    async with troupe(tmp_path / "chat.db", others=(remember, pin)) as on:
-        chat_id = await on.play.start_chat(await on.bot("Ada"))
-        await on.say(chat_id, "one")
+    async with empty_table(tmp_path / "chat.db", others=(remember, pin)) as on:
+        await on.start(await on.bot("Ada"))
+        await on.say("one")
         verdict["says"] = "replayed"
-        await _replay(on, chat_id, remember)
+        await _replay(on, remember)
         await on.settled()
         verdict["says"] = "late"
         ((late,),) = rows(on.store.hot, "SELECT id FROM run WHERE state = 'dead'")
@@ -132,12 +132,12 @@ async def test_an_older_run_that_is_tried_again_too_late_changes_nothing(tmp_pat
 
 async def test_scenes_replayed_over_a_chat_lie_where_they_lay(tmp_path: Path) -> None:
     moved = {"change": "place", "words": "to the beach", "place": "Beach", "time": "", "weather": ""}
-    async with troupe(tmp_path / "chat.db", "scene", "summarize", "remember") as on:
-        chat_id = await on.play.start_chat(await on.bot("Ada"))
+    async with empty_table(tmp_path / "chat.db", "scene", "summarize", "remember") as on:
+        chat_id = await on.start(await on.bot("Ada"))
         on.fake.default = decides({"summary": "We left."})
         on.fake.judging = {"by You:\\nOff to the beach!": decides(moved)}
         for text in ("Hello.", "Off to the beach!", "Lovely here."):
-            await on.say(chat_id, text)
+            await on.say(text)
 
         def lie() -> list[int]:
             scenes = [turn.scene_id for turn in views.turns_before(on.store.hot, chat_id, None, 9)]

@@ -1,336 +1,188 @@
-// One chat: submits turns, follows the event stream, and shows each thing exactly once.
-"use strict";
-(() => {
-  const root = document.getElementById("chat");
-  const turns = document.getElementById("turns");
-  const writing = document.getElementById("writing");
-  const trouble = document.getElementById("trouble");
-  const said = document.getElementById("said");
-  const status = document.getElementById("status");
-  const composer = document.getElementById("composer");
-  const box = document.getElementById("text");
-  const sendButton = document.getElementById("send");
-  const stopButton = document.getElementById("stop");
-  const chat = root.dataset.chat;
-  const draftKey = `fabula.draft.${chat}`;
-  let position = Number(root.dataset.position);
-  let stream = null;
-  let retryIn = 250;
-  const texts = new Map();   // run id → {attempt, text, element, speaker}
-  const floors = new Map();  // floor.given event id → who was given it
-  const runs = new Map();    // run id → last told state
-  let inserting = Promise.resolve();
+// One chat: follows the event stream, and shows each thing exactly once.
+import "./composer.js";
+import { render } from "./prose.js";
+import { keepBottom } from "./reader.js";
+import { tell, troubleCard } from "./trouble.js";
 
-  // ---- where the reader is
-  const atBottom = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 120;
-  const keepBottom = (change) => {
-    const stick = atBottom();
-    change();
-    if (stick) scrollTo(0, document.documentElement.scrollHeight);
-  };
+const root = document.getElementById("chat");
+const turns = document.getElementById("turns");
+const writing = document.getElementById("writing");
+const trouble = document.getElementById("trouble");
+const said = document.getElementById("said");
+const stopButton = document.getElementById("stop");
+const chat = root.dataset.chat;
+let position = Number(root.dataset.position);
+let stream = null;
+let retryIn = 250;
+const texts = new Map();   // run id → {attempt, text, element, speaker}
+const floors = new Map();  // floor.given event id → who was given it
+const runs = new Map();    // run id → last told state
+let inserting = Promise.resolve();
 
-  // ---- light rendering of a text that is still being written; the server's rendering replaces it
-  const PIECE = /(\(\([\s\S]*?(?:\)\)|$)|\*\*[^*\n]+(?:\*\*|\*?$)|\*[^*\n]+(?:\*|$))/;
-  const render = (element, text) => {
-    const paragraphs = text.split(/\n{2,}/).map((words) => {
-      const p = document.createElement("p");
-      words.split(PIECE).forEach((part) => {
-        if (!part) return;
-        const ooc = part.startsWith("((");
-        const mark = ooc ? "" : /^\*{0,2}(?=[^*])/.exec(part)?.[0] || "";
-        const tag = ooc ? "span" : ["", "em", "strong"][mark.length];
-        const holder = tag ? document.createElement(tag) : p;
-        if (ooc) holder.className = "ooc";
-        const inner = mark ? part.slice(mark.length).replace(/\*+$/, "") : part;
-        inner.split("\n").forEach((line, number) => {
-          if (number) holder.append(document.createElement("br"));
-          holder.append(line);
-        });
-        if (holder !== p) p.append(holder);
-      });
-      return p;
-    });
-    element.replaceChildren(...paragraphs);
-  };
-
-  const names = () => JSON.parse(document.getElementById("cast").dataset.names);
-  const nameOf = (id) => (id === null ? root.dataset.you : names()[id] || "Someone");
-  const points = (text) => [...text].length; // offsets count characters as the server does, not UTF-16 units
-  const bubble = (told) => {
-    let known = texts.get(told.run_id);
-    if (known) known.stale = false;
-    if (!known) {
-      const article = document.createElement("article");
-      article.className = "turn bot writing";
-      article.dataset.run = told.run_id;
-      const header = document.createElement("header");
-      const name = document.createElement("span");
-      name.className = "speaker";
-      name.dir = "auto";
-      name.textContent = nameOf(told.speaker_id);
-      const prose = document.createElement("div");
-      prose.className = "prose";
-      header.append(name);
-      article.append(header, prose);
-      known = { attempt: told.attempt, text: "", length: 0, element: article, prose, speaker: told.speaker_id };
-      texts.set(told.run_id, known);
-      keepBottom(() => writing.append(article));
-      busy();
-    }
-    if (known.attempt !== told.attempt) { known.attempt = told.attempt; known.text = ""; known.length = 0; }
-    return known;
-  };
-
-  const show = (known) => keepBottom(() => render(known.prose, known.text));
-  let painting = new Set();
-  const paint = (known) => {
-    // a timer, not an animation frame: a tab in the background must keep up as well
-    if (!painting.size) setTimeout(() => { const due = painting; painting = new Set(); due.forEach(show); }, 16);
-    painting.add(known);
-  };
-
-  const onToken = (told) => {
-    const known = bubble(told);
-    if (told.offset !== known.length) return;
-    known.text += told.text;
-    known.length += points(told.text);
-    paint(known);
-  };
-  const onPartial = (told) => {
-    const known = bubble(told);
-    known.text = told.text;
-    known.length = points(told.text);
-    paint(known);
-  };
-  const dropBubble = (runId) => {
-    const known = texts.get(runId);
-    if (known) { painting.delete(known); known.element.remove(); texts.delete(runId); }
-  };
-  // after a reconnect the server tells at once what is still being written; what it does not tell is over
-  const dropStale = () => texts.forEach((known, runId) => { if (known.stale) dropBubble(runId); });
-
-  // ---- turns, each once, in dialogue order
-  const before = (a, b) => Number(a.dataset.anchor) - Number(b.dataset.anchor) || Number(a.dataset.id) - Number(b.dataset.id);
-  const place = (fresh) => {
-    const old = document.getElementById(fresh.id);
-    if (old) { old.replaceWith(fresh); return; }
-    const later = [...turns.querySelectorAll(".turn")].reverse();
-    const after = later.find((turn) => before(turn, fresh) < 0);
-    if (after) after.after(fresh); else turns.append(fresh);
-  };
-  const fetchTurn = async (id) => {
-    for (let wait = 200; ; wait = Math.min(wait * 2, 2000)) {
-      try {
-        const answer = await fetch(`/chats/${chat}/turns/${id}`, { headers: { accept: "text/html" } });
-        if (answer.ok) return await answer.text();
-        if (answer.status < 500) return null;
-      } catch { /* the server is away; the stream reconnects and so do we */ }
-      await new Promise((resolve) => setTimeout(resolve, wait));
-    }
-  };
-  const onTurn = (event) => {
-    inserting = inserting.then(async () => {
-      const html = await fetchTurn(event.id);
-      if (html === null) return;
-      const holder = document.createElement("template");
-      holder.innerHTML = html;
-      const fresh = holder.content.querySelector(".turn");
-      keepBottom(() => { if (event.run_id) dropBubble(event.run_id); place(fresh); });
-      if (event.kind === "turn.assistant") said.textContent = `${nameOf(event.payload.speaker_id)}: ${event.payload.text}`;
-    });
-  };
-
-  const onRenamed = (title) => {
-    document.getElementById("title").textContent = title;
-    document.title = `${title} · Fabula`;
-  };
-
-  // ---- runs a person waits for
-  const post = (path) => fetch(path, { method: "POST" }).catch(() => tell("Fabula cannot be reached just now."));
-  const tell = (words) => { status.textContent = words; };
-  const troubleCard = (told) => {
-    const card = document.createElement("section");
-    card.className = "card error";
-    card.id = `trouble-${told.run_id}`;
-    card.setAttribute("role", "alert");
-    const add = (tag, words, className) => {
-      const element = document.createElement(tag);
-      element.textContent = words;
-      if (className) element.className = className;
-      card.append(element);
-      return element;
-    };
-    const error = told.error || { what: "This step failed.", means: "", do: "", detail: "" };
-    add("h2", error.what);
-    if (error.means) add("p", error.means);
-    if (error.do) add("p", error.do, "do");
-    if (told.state === "backoff") {
-      const count = add("p", "", "quiet");
-      const tick = () => {
-        const left = Math.max(0, Math.ceil((told.due - Date.now()) / 1000));
-        count.textContent = `Next try in ${left} s.`;
-        if (card.isConnected && left) setTimeout(tick, 1000);
-      };
-      queueMicrotask(tick);
-    }
-    if (error.detail) {
-      const details = document.createElement("details");
-      const summary = document.createElement("summary");
-      summary.textContent = "Technical detail";
-      const pre = document.createElement("pre");
-      pre.textContent = error.detail;
-      details.append(summary, pre);
-      card.append(details);
-    }
-    const actions = add("p", "", "actions");
-    [["Retry now", "retry"], ["Discard", "discard"]].forEach(([words, act]) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.textContent = words;
-      button.addEventListener("click", () => { button.disabled = true; post(`/api/runs/${told.run_id}/${act}`); });
-      actions.append(button);
-    });
-    return card;
-  };
-  const onRun = (told) => {
-    const old = document.getElementById(`trouble-${told.run_id}`);
-    if (["done", "cancelled"].includes(told.state)) {
-      runs.delete(told.run_id);
-      inserting = inserting.then(() => keepBottom(() => dropBubble(told.run_id))); // its turn, if any, comes first
-    } else runs.set(told.run_id, told);
-    if (["backoff", "dead"].includes(told.state)) {
-      const card = troubleCard(told);
-      keepBottom(() => (old ? old.replaceWith(card) : trouble.append(card)));
-    } else if (old) old.remove();
+// ---- what is being written
+const names = () => JSON.parse(document.getElementById("cast").dataset.names);
+const nameOf = (id) => (id === null ? root.dataset.you : names()[id] || "Someone");
+const points = (text) => [...text].length; // offsets count characters as the server does, not UTF-16 units
+const bubble = (told) => {
+  let known = texts.get(told.run_id);
+  if (known) known.stale = false;
+  if (!known) {
+    const article = document.createElement("article");
+    article.className = "turn bot writing";
+    article.dataset.run = told.run_id;
+    const header = document.createElement("header");
+    const name = document.createElement("span");
+    name.className = "speaker";
+    name.dir = "auto";
+    name.textContent = nameOf(told.speaker_id);
+    const prose = document.createElement("div");
+    prose.className = "prose";
+    header.append(name);
+    article.append(header, prose);
+    known = { attempt: told.attempt, text: "", length: 0, element: article, prose, speaker: told.speaker_id };
+    texts.set(told.run_id, known);
+    keepBottom(() => writing.append(article));
     busy();
-  };
-  const busy = () => {
-    const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state));
-    const waiting = [...runs.values()].filter((run) => run.state === "waiting" && run.stage === "narrate").length;
-    stopButton.hidden = !active.some((run) => run.stage === "narrate");
-    const speakers = active.filter((run) => run.stage === "narrate").map((run) => texts.get(run.run_id)?.speaker ?? floors.get(run.event_id));
-    const known = [...new Set(speakers.filter((id) => id !== undefined))].map(nameOf);
-    const bots = Object.values(names());
-    const who = known.join(" and ") || (bots.length === 1 ? bots[0] : "Someone");
-    tell(active.length ? `${who} ${known.length > 1 ? "are" : "is"} writing…${waiting ? ` ${waiting} more to answer.` : ""}` : "");
-  };
-
-  // ---- the stream
-  const PARTS = { // kind of event → the pieces of the drawer that show it
-    "container.created": ["scene"], "container.changed": ["scene"], "world.changed": ["scene"], "scene.opened": ["scene", "people"],
-    "scene.closed": ["scene"], "entity.changed": ["people"], "activity.changed": ["people"], "inventory.changed": ["people"],
-    "guest.added": ["people", "edges", "memories"], "guest.removed": ["people", "edges", "memories"],
-    "edge.updated": ["edges"], "edge.summarized": ["edges"], "edge.fact_removed": ["edges"], "group.updated": ["edges"],
-    "memory.written": ["memories"], "memory.edited": ["memories"], "memory.pinned": ["memories"], "memory.unpinned": ["memories"],
-    "memory.witness_changed": ["memories"], "significance.scored": ["memories"], "author_note.set": ["note"],
-    "outcome.superseded": ["scene", "people", "edges", "memories"],
-  };
-  const KINDS = [...Object.keys(PARTS), "turn.user", "turn.assistant", "floor.given", "chat.renamed", "chat.archived", "chat.started", "opening.proposed", "opening.confirmed"];
-  const connect = () => {
-    stream = new EventSource(`/api/chats/${chat}/events?after=${position}`);
-    const on = (name, act) => stream.addEventListener(name, (message) => act(JSON.parse(message.data)));
-    stream.addEventListener("open", () => {
-      retryIn = 250;
-      root.dataset.live = "yes";
-      document.dispatchEvent(new CustomEvent("fabula:changed", { detail: [] })); // what was missed meanwhile
-      runs.clear();
-      trouble.replaceChildren();
-      texts.forEach((known) => { known.stale = true; });
-      setTimeout(dropStale, 1500);
-      busy();
-    });
-    KINDS.forEach((kind) => stream.addEventListener(kind, (message) => {
-      const event = JSON.parse(message.data);
-      if (event.id <= position) return;
-      position = event.id;
-      if (kind.startsWith("turn.")) onTurn(event);
-      if (kind === "chat.renamed") onRenamed(event.payload.title);
-      if (kind === "floor.given") floors.set(event.id, event.payload.speaker_id);
-      if (kind.startsWith("guest.")) htmx.trigger("#cast", "refresh");
-      const own = document.querySelector("#opening[data-reading] > details[open]"); // the reader says it themselves
-      if (kind === "opening.proposed" && "draft" in root.dataset && !own) htmx.trigger("#opening", "refresh");
-      if (kind === "opening.confirmed" && "draft" in root.dataset) location.reload();
-      if (PARTS[kind]) document.dispatchEvent(new CustomEvent("fabula:changed", { detail: PARTS[kind] }));
-    }));
-    on("token", onToken);
-    on("partial", onPartial);
-    on("run", onRun);
-    stream.addEventListener("error", () => {
-      stream.close();
-      root.dataset.live = "no";
-      tell("Reconnecting…");
-      setTimeout(connect, retryIn);
-      retryIn = Math.min(retryIn * 2, 2000);
-    });
-  };
-
-  // ---- the composer
-  const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
-  let key = newKey();
-  let tried = null;   // the text the key was used for: the same text again is the same turn, another is not
-  let sending = false;
-  const keep = (text) => {
-    try { if (text) localStorage.setItem(draftKey, text); else localStorage.removeItem(draftKey); } catch { /* no storage: no draft */ }
-  };
-  const kept = () => { try { return localStorage.getItem(draftKey) || ""; } catch { return ""; } };
-  const failed = (error) => {
-    document.getElementById("trouble-send")?.remove();
-    const card = troubleCard({ run_id: "send", state: "failed", error });
-    card.querySelector(".actions").remove();
-    keepBottom(() => trouble.append(card));
-  };
-  const submit = async () => {
-    const text = box.value;
-    if (sending || !text.trim()) return;
-    sending = sendButton.disabled = true;
-    if (tried !== null && tried !== text) key = newKey();
-    tried = text;
-    try {
-      const answer = await fetch(`/api/chats/${chat}/turns`, {
-        method: "POST",
-        headers: { "content-type": "application/json", "idempotency-key": key },
-        body: JSON.stringify({ text }),
-      });
-      if (!answer.ok) throw (await answer.json()).error;
-      document.getElementById("trouble-send")?.remove();
-      key = newKey();
-      tried = null;
-      if (box.value === text) box.value = "";
-      keep(box.value);
-      grow();
-      scrollTo(0, document.documentElement.scrollHeight);
-    } catch (error) {
-      failed(error?.what ? error : {
-        what: "Your turn could not be sent.", means: "It is still in the box, and nothing was lost.",
-        do: "Check that Fabula is running, then send it again.", detail: String(error),
-      });
-    } finally {
-      sending = sendButton.disabled = false;
-    }
-  };
-  const grow = () => { box.style.height = "auto"; box.style.height = `${Math.min(box.scrollHeight + 2, innerHeight * 0.4)}px`; };
-  const stop = () => post(`/api/chats/${chat}/stop`);
-  composer.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
-  box.addEventListener("keydown", (event) => {
-    const composing = event.isComposing || event.keyCode === 229; // 229: Safari ends a composition before its Enter
-    if (event.key === "Enter" && !event.shiftKey && !composing) { event.preventDefault(); submit(); }
-  });
-  box.addEventListener("input", () => { grow(); keep(box.value); });
-  stopButton.addEventListener("click", stop);
-  document.addEventListener("keydown", (event) => {
-    const elsewhere = event.target.closest?.("#drawer") || document.querySelector("#drawer:modal");
-    if (event.key === "Escape" && !event.isComposing && !stopButton.hidden && !elsewhere) stop();
-  });
-
-  // ---- older turns come in above: the reader stays where they are (Safari does not see to that by itself)
-  let heightBefore = 0;
-  if (!CSS.supports("overflow-anchor", "auto")) {
-    turns.addEventListener("htmx:beforeSwap", () => { heightBefore = document.documentElement.scrollHeight; });
-    turns.addEventListener("htmx:afterSettle", () => scrollBy(0, document.documentElement.scrollHeight - heightBefore));
   }
+  if (known.attempt !== told.attempt) { known.attempt = told.attempt; known.text = ""; known.length = 0; }
+  return known;
+};
 
-  if (!box.value) box.value = kept();
-  grow();
-  scrollTo(0, document.documentElement.scrollHeight);
-  connect();
-})();
+const show = (known) => keepBottom(() => render(known.prose, known.text));
+let painting = new Set();
+const paint = (known) => {
+  // a timer, not an animation frame: a tab in the background must keep up as well
+  if (!painting.size) setTimeout(() => { const due = painting; painting = new Set(); due.forEach(show); }, 16);
+  painting.add(known);
+};
+
+const onToken = (told) => {
+  const known = bubble(told);
+  if (told.offset !== known.length) return;
+  known.text += told.text;
+  known.length += points(told.text);
+  paint(known);
+};
+const onPartial = (told) => {
+  const known = bubble(told);
+  known.text = told.text;
+  known.length = points(told.text);
+  paint(known);
+};
+const dropBubble = (runId) => {
+  const known = texts.get(runId);
+  if (known) { painting.delete(known); known.element.remove(); texts.delete(runId); }
+};
+// after a reconnect the server tells at once what is still being written; what it does not tell is over
+const dropStale = () => texts.forEach((known, runId) => { if (known.stale) dropBubble(runId); });
+
+// ---- turns, each once, in dialogue order
+const before = (a, b) => Number(a.dataset.anchor) - Number(b.dataset.anchor) || Number(a.dataset.id) - Number(b.dataset.id);
+const place = (fresh) => {
+  const old = document.getElementById(fresh.id);
+  if (old) { old.replaceWith(fresh); return; }
+  const later = [...turns.querySelectorAll(".turn")].reverse();
+  const after = later.find((turn) => before(turn, fresh) < 0);
+  if (after) after.after(fresh); else turns.append(fresh);
+};
+const fetchTurn = async (id) => {
+  for (let wait = 200; ; wait = Math.min(wait * 2, 2000)) {
+    try {
+      const answer = await fetch(`/chats/${chat}/turns/${id}`, { headers: { accept: "text/html" } });
+      if (answer.ok) return await answer.text();
+      if (answer.status < 500) return null;
+    } catch { /* the server is away; the stream reconnects and so do we */ }
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+};
+const onTurn = (event) => {
+  inserting = inserting.then(async () => {
+    const html = await fetchTurn(event.id);
+    if (html === null) return;
+    const holder = document.createElement("template");
+    holder.innerHTML = html;
+    const fresh = holder.content.querySelector(".turn");
+    keepBottom(() => { if (event.run_id) dropBubble(event.run_id); place(fresh); });
+    if (event.kind === "turn.assistant") said.textContent = `${nameOf(event.payload.speaker_id)}: ${event.payload.text}`;
+  });
+};
+
+const onRenamed = (title) => {
+  document.getElementById("title").textContent = title;
+  document.title = `${title} · Fabula`;
+};
+
+// ---- runs a person waits for
+const onRun = (told) => {
+  const old = document.getElementById(`trouble-${told.run_id}`);
+  if (["done", "cancelled"].includes(told.state)) {
+    runs.delete(told.run_id);
+    inserting = inserting.then(() => keepBottom(() => dropBubble(told.run_id))); // its turn, if any, comes first
+  } else runs.set(told.run_id, told);
+  if (["backoff", "dead"].includes(told.state)) {
+    const card = troubleCard(told);
+    keepBottom(() => (old ? old.replaceWith(card) : trouble.append(card)));
+  } else if (old) old.remove();
+  busy();
+};
+const busy = () => {
+  const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state));
+  const waiting = [...runs.values()].filter((run) => run.state === "waiting" && run.stage === "narrate").length;
+  stopButton.hidden = !active.some((run) => run.stage === "narrate");
+  const speakers = active.filter((run) => run.stage === "narrate").map((run) => texts.get(run.run_id)?.speaker ?? floors.get(run.event_id));
+  const known = [...new Set(speakers.filter((id) => id !== undefined))].map(nameOf);
+  const bots = Object.values(names());
+  const who = known.join(" and ") || (bots.length === 1 ? bots[0] : "Someone");
+  tell(active.length ? `${who} ${known.length > 1 ? "are" : "is"} writing…${waiting ? ` ${waiting} more to answer.` : ""}` : "");
+};
+
+// ---- the stream
+const PARTS = { // kind of event → the pieces of the drawer that show it
+  "container.created": ["scene"], "container.changed": ["scene"], "world.changed": ["scene"], "scene.opened": ["scene", "people"],
+  "scene.closed": ["scene"], "entity.changed": ["people"], "activity.changed": ["people"], "inventory.changed": ["people"],
+  "guest.added": ["people", "edges", "memories"], "guest.removed": ["people", "edges", "memories"],
+  "edge.updated": ["edges"], "edge.summarized": ["edges"], "edge.fact_removed": ["edges"], "group.updated": ["edges"],
+  "memory.written": ["memories"], "memory.edited": ["memories"], "memory.pinned": ["memories"], "memory.unpinned": ["memories"],
+  "memory.witness_changed": ["memories"], "significance.scored": ["memories"], "author_note.set": ["note"],
+  "outcome.superseded": ["scene", "people", "edges", "memories"],
+};
+const KINDS = [...Object.keys(PARTS), "turn.user", "turn.assistant", "floor.given", "chat.renamed", "chat.archived", "chat.started", "opening.proposed", "opening.confirmed"];
+const connect = () => {
+  stream = new EventSource(`/api/chats/${chat}/events?after=${position}`);
+  const on = (name, act) => stream.addEventListener(name, (message) => act(JSON.parse(message.data)));
+  stream.addEventListener("open", () => {
+    retryIn = 250;
+    root.dataset.live = "yes";
+    document.dispatchEvent(new CustomEvent("fabula:changed", { detail: [] })); // what was missed meanwhile
+    runs.clear();
+    trouble.replaceChildren();
+    texts.forEach((known) => { known.stale = true; });
+    setTimeout(dropStale, 1500);
+    busy();
+  });
+  KINDS.forEach((kind) => stream.addEventListener(kind, (message) => {
+    const event = JSON.parse(message.data);
+    if (event.id <= position) return;
+    position = event.id;
+    if (kind.startsWith("turn.")) onTurn(event);
+    if (kind === "chat.renamed") onRenamed(event.payload.title);
+    if (kind === "floor.given") floors.set(event.id, event.payload.speaker_id);
+    if (kind.startsWith("guest.")) htmx.trigger("#cast", "refresh");
+    const own = document.querySelector("#opening[data-reading] > details[open]"); // the reader says it themselves
+    if (kind === "opening.proposed" && "draft" in root.dataset && !own) htmx.trigger("#opening", "refresh");
+    if (kind === "opening.confirmed" && "draft" in root.dataset) location.reload();
+    if (PARTS[kind]) document.dispatchEvent(new CustomEvent("fabula:changed", { detail: PARTS[kind] }));
+  }));
+  on("token", onToken);
+  on("partial", onPartial);
+  on("run", onRun);
+  stream.addEventListener("error", () => {
+    stream.close();
+    root.dataset.live = "no";
+    tell("Reconnecting…");
+    setTimeout(connect, retryIn);
+    retryIn = Math.min(retryIn * 2, 2000);
+  });
+};
+
+connect();
