@@ -5,6 +5,8 @@ retracted, set aside for another alternative, undone or superseded. What was don
 what came of it counts wherever that does, however late it came, so that a branch never lacks the consequences
 of what it shares with another. A stage that is run again, though, tells something new: its outcome lies where
 its own id puts it.
+
+Acts that choose are few in a long chat; the indexes that find them are named, or SQLite would read all of it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -78,7 +80,7 @@ def of_log(db: apsw.Connection, chat_id: int, before: int = FOREVER, branch_id: 
     upto = _lineage(db, chat_id, before, branch_id)
     words = rows(
         db,
-        "SELECT id, branch_id, run_id, payload ->> 'superseded_run_id' FROM event"
+        "SELECT id, branch_id, run_id, payload ->> 'superseded_run_id' FROM event INDEXED BY event_kind"
         " WHERE chat_id = ? AND kind = 'outcome.superseded' AND id < ?",
         (chat_id, before),
     )
@@ -112,7 +114,11 @@ def is_live(db: apsw.Connection, event_id: int | None) -> bool:
 def every_event_counts(db: apsw.Connection, chat_id: int) -> bool:
     """Whether nothing was ever put aside in this chat, which spares judging its events one by one."""
     kinds = ", ".join(map(repr, sorted(CONTROLS)))
-    put_aside = row(db, f"SELECT 1 FROM event WHERE chat_id = ? AND kind IN ({kinds}) LIMIT 1", (chat_id,))
+    put_aside = row(
+        db,
+        f"SELECT 1 FROM event INDEXED BY event_kind WHERE chat_id = ? AND kind IN ({kinds}) LIMIT 1",
+        (chat_id,),
+    )
     return put_aside is None and not first_alternatives(db, chat_id)
 
 
@@ -163,6 +169,7 @@ def _lineage(db: apsw.Connection, chat_id: int, before: int, branch_id: int | No
     told = rows(
         db,
         "SELECT id, kind, payload ->> 'branch_id', payload ->> 'parent_id', payload ->> 'at' FROM event"
+        " INDEXED BY event_kind"
         " WHERE chat_id = ? AND kind IN ('branch.forked', 'branch.switched') AND id < ? ORDER BY id",
         (chat_id, before),
     )
@@ -210,8 +217,8 @@ def first_alternatives(db: apsw.Connection, chat_id: int) -> dict[int, int]:
     return dict(
         rows(
             db,
-            "SELECT id, payload ->> 'alternative_of' FROM event WHERE chat_id = ?"
-            " AND kind = 'turn.assistant' AND payload ->> 'alternative_of' IS NOT NULL ORDER BY id",
+            "SELECT id, payload ->> 'alternative_of' FROM event INDEXED BY event_alternative"
+            " WHERE chat_id = ? AND kind = 'turn.assistant' AND payload ->> 'alternative_of' IS NOT NULL ORDER BY id",
             (chat_id,),
         )
     )
@@ -223,11 +230,13 @@ def _choices(db: apsw.Connection, chat_id: int, placed: LiveSet, before: int) ->
     found = rows(
         db,
         "SELECT id, kind, branch_id, id, coalesce(payload ->> 'turn_id', payload ->> 'event_id') FROM event"
+        " INDEXED BY event_kind"
         f" WHERE chat_id = ?1 AND kind IN ({', '.join(map(repr, CHOICES))})"
         " AND id < ?2"
         " UNION ALL SELECT event.id, event.kind, event.branch_id,"
         " CASE WHEN event.run_id IS NOT NULL AND cause.id IS NOT NULL THEN cause.id ELSE event.id END,"
-        " event.payload ->> 'alternative_of' FROM event LEFT JOIN event cause ON cause.id = event.cause_id"
+        " event.payload ->> 'alternative_of' FROM event INDEXED BY event_alternative"
+        " LEFT JOIN event cause ON cause.id = event.cause_id"
         " WHERE event.chat_id = ?1 AND event.kind = 'turn.assistant'"
         " AND event.payload ->> 'alternative_of' IS NOT NULL AND event.id < ?2 ORDER BY 1",
         (chat_id, before),
