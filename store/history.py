@@ -42,7 +42,7 @@ UNDOABLE = (*CHOICES, *CORRECTIONS)
 """What can be undone where a person did it by hand."""
 BEGINNINGS = ("chat.started", "opening.confirmed")
 LAST_SAID = (
-    "SELECT payload ->> 'text' FROM event WHERE chat_id = ? AND branch_id = ? AND id <= ?"
+    "SELECT payload ->> 'text' FROM event INDEXED BY event_said WHERE branch_id = ? AND id <= ?"
     " AND kind IN ('turn.user', 'turn.assistant') ORDER BY id DESC LIMIT 1"
 )
 
@@ -72,8 +72,8 @@ def branches(db: apsw.Connection, chat_id: int) -> list[Branch]:
             at,
             name,
             branch_id == active,
-            _said(db, chat_id, parent_id, at),
-            _said(db, chat_id, branch_id, FOREVER) or _said(db, chat_id, parent_id, at),
+            _said(db, parent_id, at),
+            _said(db, branch_id, FOREVER) or _said(db, parent_id, at),
         )
         for branch_id, parent_id, at, name in found
     ]
@@ -91,10 +91,10 @@ def branch(db: apsw.Connection, chat_id: int, branch_id: int) -> Branch:
     return found
 
 
-def _said(db: apsw.Connection, chat_id: int, branch_id: int | None, upto: int | None) -> str:
+def _said(db: apsw.Connection, branch_id: int | None, upto: int | None) -> str:
     if branch_id is None or upto is None:
         return ""
-    found = row(db, LAST_SAID, (chat_id, branch_id, upto))
+    found = row(db, LAST_SAID, (branch_id, upto))
     return found[0] if found else ""
 
 

@@ -218,7 +218,8 @@ def first_alternatives(db: apsw.Connection, chat_id: int) -> dict[int, int]:
         rows(
             db,
             "SELECT id, payload ->> 'alternative_of' FROM event INDEXED BY event_alternative"
-            " WHERE chat_id = ? AND kind = 'turn.assistant' AND payload ->> 'alternative_of' IS NOT NULL ORDER BY id",
+            " WHERE chat_id = ? AND kind = 'turn.assistant' AND payload ->> 'alternative_of' IS NOT NULL"
+            " ORDER BY id",
             (chat_id,),
         )
     )

@@ -22,6 +22,7 @@ CREATE TABLE fallen (
 CREATE INDEX fallen_chat ON fallen(chat_id);
 CREATE INDEX event_alternative ON event(chat_id, id)
     WHERE kind = 'turn.assistant' AND payload ->> 'alternative_of' IS NOT NULL;
+CREATE INDEX event_said ON event(branch_id, id) WHERE kind IN ('turn.user', 'turn.assistant');
 ALTER TABLE turn ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE turn ADD COLUMN edited_by INTEGER;
 ALTER TABLE turn ADD COLUMN alternative_of INTEGER;

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import apsw
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
 from store import log, rebuild, trail
 from store.database import connect
-from store.events import ChangeUndone
+from store.events import BranchSwitched, ChangeUndone, TurnEdited
 from store.live import is_live
 from store.projections import PROJECTIONS, project
 from store.projections.fold import LIVE_SET
 from store.rebuild import scratch
 from store.rows import rows
-from tests.properties.rewriting import BEGUN, REWRITING, UNDOABLE, Reckoning
-from tests.properties.stories import ACTS, Act, play, stories
+from tests.properties.rewriting import BEGUN, BRANCHES, REWRITING, TURNS, UNDOABLE, Reckoning, about, fork
+from tests.properties.stories import ACTS, ONE_OF_EACH, Act, play, stories
 from tests.properties.test_log_and_projections import dump
 
 Fresh = Callable[[], Path]
@@ -104,7 +104,16 @@ def test_what_is_done_in_one_branch_changes_no_other(
     db.close()
 
 
-@settings(max_examples=200)
+OUT_OF_REACH = [
+    about(0, 0, TURNS, lambda one: TurnEdited(turn_id=one, text="Somebody.")),
+    fork(0, 7, "aside", switch=True),
+    about(0, 1, BRANCHES, lambda one: BranchSwitched(branch_id=one)),
+]
+"""An edit that is left behind by going so far back that the trail does not reach, and returned to."""
+
+
+@settings(max_examples=100)
+@example(story=list(ONE_OF_EACH[:2]), after=OUT_OF_REACH, lost=frozenset({0}))
 @given(story=stories(4), after=SOME, lost=st.frozensets(st.integers(0, 10), min_size=1))
 def test_without_its_trail_a_chat_is_folded_from_its_beginning(
     fresh_path: Fresh, story: list[Act], after: list[Act], lost: frozenset[int]
