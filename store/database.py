@@ -44,7 +44,7 @@ def prepare(path: Path, migrations: Path = MIGRATIONS) -> None:
         StoreFailed: the folder cannot be written or the file is no database.
         DataFromNewerVersion: a later Fabula has migrated it; nothing was touched.
     """
-    _writable_folder(path.parent)
+    writable_folder(path.parent)
     database = APSWDatabase(
         str(path), pragmas={"journal_mode": "wal", "busy_timeout": BUSY_TIMEOUT_MS, "foreign_keys": 1}
     )
@@ -77,7 +77,12 @@ def _migrate(runner: Runner, path: Path) -> None:
             rebuild(connection)  # newer tables hold more of what the log has told all along
 
 
-def _writable_folder(folder: Path) -> None:
+def writable_folder(folder: Path) -> None:
+    """Make the folder if it is missing.
+
+    Raises:
+        StoreFailed: it cannot be made or written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
