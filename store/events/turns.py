@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.events.payload import Payload, Spoken
+from store.events.references import EntityId, EventId
 
 
 class TurnUser(Payload):
@@ -16,8 +17,8 @@ class FloorGiven(Payload):
     """Who speaks next, decided once: narration answers this event, never the turn directly."""
 
     kind = "floor.given"
-    turn_id: int
-    speaker_id: int
+    turn_id: EventId
+    speaker_id: EntityId
     reason: str = ""
     confidence: float = Field(default=1.0, ge=0, le=1)
 
@@ -39,9 +40,9 @@ class TurnAssistant(Payload):
     """What a bot said. `answers` is the turn it answers (None for a first message)."""
 
     kind = "turn.assistant"
-    speaker_id: int
+    speaker_id: EntityId
     text: Spoken
-    answers: int | None = None
+    answers: EventId | None = None
     truncated: bool = False
     ended: Ending = "complete"
     model: str = ""
