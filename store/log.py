@@ -59,3 +59,9 @@ def all_of_chat(db: apsw.Connection, chat_id: int) -> Iterator[Event[Any]]:
     """One chat's part of the log, one row at a time."""
     for found in db.execute(f"SELECT {COLUMNS} FROM event WHERE chat_id = ? ORDER BY id", (chat_id,)):
         yield _event(found)
+
+
+def outside_chats(db: apsw.Connection) -> Iterator[Event[Any]]:
+    """What belongs to no chat: the library, one row at a time."""
+    for found in db.execute(f"SELECT {COLUMNS} FROM event WHERE chat_id IS NULL ORDER BY id"):
+        yield _event(found)

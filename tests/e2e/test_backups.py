@@ -51,3 +51,30 @@ def test_a_file_that_is_no_backup_is_explained(tmp_path: Path) -> None:
     ran = run_fabula("restore", str(tmp_path / "notes.txt"), "--yes", data=tmp_path)
     assert (ran.returncode, "no SQLite database" in ran.stderr) == (1, True)
     assert "Traceback" not in ran.stderr
+
+
+def test_a_chat_travels_as_a_snapshot_to_another_data_folder(tmp_path: Path) -> None:
+    home, away = tmp_path / "home", tmp_path / "away"
+    with fake_process() as fake:
+        narrate_with(home, fake.base_url)
+        run_fabula("bot", "new", "Ada", "--first-message", "Who goes there?", data=home)
+        chat = run_fabula("chat", "new", "1", "--title", "Night", data=home).stdout.strip()
+        run_fabula("say", chat, "Only me.", data=home)
+        run_fabula("drain", data=home)
+    taken = run_fabula("snapshot", chat, "--note", "the first evening", data=home)
+    (listed,) = json.loads(run_fabula("snapshots", "--json", data=home).stdout)
+    assert listed["file"] == taken.stdout.strip()
+    assert (listed["title"], listed["note"], listed["turns"]) == ("Night", "the first evening", 3)
+    assert "first evening" in run_fabula("snapshots", data=home).stdout
+    shown = run_fabula("snapshot-show", listed["file"], "--json").stdout
+    assert json.loads(shown)["first_line"] == "Who goes there?"
+    assert "edited: False" in run_fabula("snapshot-show", listed["file"]).stdout
+    restored = run_fabula("snapshot-restore", listed["file"], data=away)
+    assert (restored.returncode, restored.stdout.strip()) == (0, chat)
+    again = run_fabula("snapshot-restore", listed["file"], data=away)
+    assert int(again.stdout) > int(chat)
+    assert "0 difference" in run_fabula("rebuild", "--check", data=away).stdout
+    states = {one["state"] for one in json.loads(run_fabula("status", "--json", data=away).stdout)}
+    assert states == {"done"}  # nothing is to be done for what has all happened
+    refused = run_fabula("snapshot-restore", str(home / "config.toml"), data=away)
+    assert (refused.returncode, "no JSON" in refused.stderr) == (1, True)
