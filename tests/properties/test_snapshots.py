@@ -18,6 +18,19 @@ from tests.properties.test_log_and_projections import dump
 Fresh = Callable[[], Path]
 NOW = 1_700_000_000_000
 
+TURNS = (
+    "SELECT turn.text, bot.name, scene.title, answered.text FROM turn"
+    " LEFT JOIN bot ON bot.id = turn.speaker_id LEFT JOIN scene ON scene.id = turn.scene_id"
+    " LEFT JOIN turn answered ON answered.id = turn.answers"
+    " WHERE turn.chat_id = ? ORDER BY turn.anchor_id, turn.id"
+)
+MEMORIES = (
+    "SELECT memory.text, bot.name, turn.text, scene.title FROM memory LEFT JOIN bot ON bot.id = owner_id"
+    " LEFT JOIN turn ON turn.id = turn_id LEFT JOIN scene ON scene.id = memory.scene_id"
+    " WHERE memory.chat_id = ? ORDER BY memory.id"
+)
+"""What a row means, by words instead of ids."""
+
 
 def of_chat(db: apsw.Connection, chat_id: int, bots: set[int]) -> dict[str, list[Row]]:
     """The rows that a chat and its bots have in all projections."""
@@ -69,7 +82,7 @@ def test_a_snapshot_restored_into_an_empty_database_folds_to_the_same_rows(
 
 @settings(max_examples=40)
 @given(story=stories(30), other=stories(20), which=st.integers(0, 5))
-@example(story=list(ONE_OF_EACH), other=list(ONE_OF_EACH), which=0)
+@example(story=list(ONE_OF_EACH), other=list(ONE_OF_EACH[:3]), which=0)
 def test_a_snapshot_restored_beside_other_chats_leaves_them_as_they_were(
     fresh_path: Fresh, story: list[Act], other: list[Act], which: int
 ) -> None:
@@ -87,8 +100,8 @@ def test_a_snapshot_restored_beside_other_chats_leaves_them_as_they_were(
     for table in OF_CHATS:
         count = f"SELECT count(*) FROM {table} WHERE chat_id = ?"
         assert rows(there, count, (new_id,)) == rows(db, count, (chat_id,))
-    texts = "SELECT text FROM turn WHERE chat_id = ? ORDER BY anchor_id, id"
-    assert rows(there, texts, (new_id,)) == rows(db, texts, (chat_id,))
+    for told in (TURNS, MEMORIES):
+        assert rows(there, told, (new_id,)) == rows(db, told, (chat_id,))
     there.close()
     db.close()
 
@@ -104,6 +117,6 @@ def test_a_story_restored_beside_itself_finds_its_bots_again(fresh_path: Fresh, 
     new_id = bring_in(db, path)
     assert rows(db, "SELECT * FROM bot ORDER BY id") == bots
     assert rebuild.check(db) == []
-    speakers = "SELECT speaker_id IS NULL, text FROM turn WHERE chat_id = ? ORDER BY anchor_id, id"
-    assert rows(db, speakers, (new_id,)) == rows(db, speakers, (chat_id,))
+    for told in (TURNS, MEMORIES):
+        assert rows(db, told, (new_id,)) == rows(db, told, (chat_id,))
     db.close()
