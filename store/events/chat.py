@@ -27,6 +27,16 @@ class ChatArchived(Payload):
     kind = "chat.archived"
 
 
+class ChatPurged(Payload):
+    """The tombstone of a chat that a person has deleted for good: how much it was, by kind, and no more. Its
+    ids stay taken."""
+
+    kind = "chat.purged"
+    events: dict[str, int]
+    rows: dict[str, int]
+    vectors: int
+
+
 class GuestAdded(Payload):
     """A second bot comes in. `met` says in the person's words whether host and guest know each other."""
 

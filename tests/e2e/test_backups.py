@@ -78,3 +78,25 @@ def test_a_chat_travels_as_a_snapshot_to_another_data_folder(tmp_path: Path) -> 
     assert states == {"done"}  # nothing is to be done for what has all happened
     refused = run_fabula("snapshot-restore", str(home / "config.toml"), data=away)
     assert (refused.returncode, "no JSON" in refused.stderr) == (1, True)
+
+
+def test_a_purge_asks_for_the_title_and_is_final(tmp_path: Path) -> None:
+    with fake_process() as fake:
+        narrate_with(tmp_path, fake.base_url)
+        run_fabula("bot", "new", "Ada", data=tmp_path)
+        chat = run_fabula("chat", "new", "1", "--title", "Night", data=tmp_path).stdout.strip()
+        run_fabula("say", chat, "Only me.", data=tmp_path)
+        run_fabula("drain", data=tmp_path)
+        run_fabula("backup", data=tmp_path)
+        run_fabula("snapshot", chat, data=tmp_path)
+        unsure = run_fabula("purge", chat, data=tmp_path, typed="Day\n")
+        assert (unsure.returncode, "Nothing was deleted" in unsure.stderr) == (1, True)
+        assert "turn.user" in unsure.stdout
+        with server(tmp_path):
+            gone = run_fabula("purge", chat, data=tmp_path, typed="Night\n")
+        assert (gone.returncode, "Deleted:" in gone.stdout) == (0, True)
+        assert "Snapshots of it are still there" in gone.stdout
+        assert "1 backup(s)" in gone.stdout
+    assert "0 difference" in run_fabula("rebuild", "--check", data=tmp_path).stdout
+    again = run_fabula("purge", chat, "--yes", data=tmp_path)
+    assert (again.returncode, f"no chat {chat}" in again.stderr) == (1, True)

@@ -9,6 +9,9 @@ from store.events.references import Reference, moved, referred
 
 PLAIN_NUMBERS = {
     "AuthorNoteSet.depth",
+    "ChatPurged.events",
+    "ChatPurged.rows",
+    "ChatPurged.vectors",
     "EdgeUpdated.affinity_delta",
     "EdgeUpdated.trust_delta",
     "OpeningEdge.affinity",
