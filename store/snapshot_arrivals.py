@@ -124,9 +124,9 @@ def _check_runs(arriving: Arriving) -> None:
     for run in arriving.runs.values():
         if run.event_id not in ids:
             _wrong(opened, f"run {run.id} answers event {run.event_id}, which is not in the file")
-    earlier = {event.id for event in arriving.library}
+    ids |= {event.id for event in arriving.library}
     for event in chain(arriving.library, arriving.events):
-        if event.cause_id is not None and (event.cause_id >= event.id or event.cause_id not in earlier | ids):
+        if event.cause_id is not None and (event.cause_id >= event.id or event.cause_id not in ids):
             _wrong(
                 opened, f"event {event.id} answers event {event.cause_id}, which is not in the file before it"
             )

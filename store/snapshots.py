@@ -213,14 +213,14 @@ def _runs(db: apsw.Connection, events: list[Event[Any]], ids: set[int]) -> list[
 
 def _line(event: Event[Any], known: Known) -> EventLine:
     """A cause or a run outside the file is no part of the story that is taken."""
-    inside = known[Reference.EVENT] | known[Reference.ENTITY]
+    inside = event.cause_id in known[Reference.EVENT] or event.cause_id in known[Reference.ENTITY]
     return EventLine(
         id=event.id,
         kind=event.kind,
         schema_version=event.payload.schema_version,
         payload=event.payload.model_dump(mode="json"),
         branch_id=event.branch_id,
-        cause_id=event.cause_id if event.cause_id in inside else None,
+        cause_id=event.cause_id if inside else None,
         run_id=event.run_id if event.run_id in known[Reference.RUN] else None,
         ordinal=event.ordinal,
         recorded_at=event.recorded_at,
