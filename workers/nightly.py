@@ -10,7 +10,8 @@ from pathlib import Path
 import structlog
 import trio
 
-from store import backups, log
+from pipeline.config_paths import DataPaths
+from store import backups, log, snapshots
 from store.errors import FabulaError
 from store.store import Store
 
@@ -19,11 +20,12 @@ SETTLE_S = 60.0
 LOOK_AGAIN_S = 600.0
 
 
-async def keep_backed_up(store: Store, folder: Path) -> None:
-    """Back up whenever it is due, until cancelled."""
+async def keep_backed_up(store: Store, paths: DataPaths) -> None:
+    """Back up whenever it is due and let old snapshots go, until cancelled."""
     await trio.sleep(SETTLE_S)
     while True:
-        await back_up_if_due(store, folder)
+        await back_up_if_due(store, paths.backups)
+        await trio.to_thread.run_sync(partial(snapshots.prune, paths.snapshots, now=store.clock()))
         await trio.sleep(LOOK_AGAIN_S)
 
 

@@ -47,7 +47,7 @@ async def run_server(
             async with trio.open_nursery() as nursery:
                 await nursery.start(serve, app, listener, shutdown.wait)
                 say_where(address, program.recovered)
-                beside.start_soon(keep_backed_up, program.engine.store, paths.backups)
+                beside.start_soon(keep_backed_up, program.engine.store, paths)
                 if visit:
                     nursery.start_soon(_visit, address)
                 await shutdown.wait()
