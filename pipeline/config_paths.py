@@ -19,6 +19,14 @@ class DataPaths:
         """API keys and the access token; readable by its owner alone."""
         return self.folder / "secrets.toml"
 
+    @property
+    def backups(self) -> Path:
+        return self.folder / "backups"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.folder / "snapshots"
+
 
 def data_paths(given: Path | None, environ: Mapping[str, str]) -> DataPaths:
     """--data wins over FABULA_DATA over ./data; CHAT_DB_PATH moves the database file alone."""

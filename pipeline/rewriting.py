@@ -260,8 +260,9 @@ def _fork(txn: Txn, chat_id: int, turn: Turn, name: str) -> int:
         "SELECT min(id) FROM turn WHERE chat_id = ? AND anchor_id > ?",
         (chat_id, turn.anchor_id),
     )
-    end = row(txn.connection, "SELECT seq FROM sqlite_sequence WHERE name = 'event'")
-    at = later[0] - 1 if later and later[0] is not None else (end[0] if end else FOREVER)
+    upto = later[0] - 1 if later and later[0] is not None else FOREVER
+    shared = row(txn.connection, "SELECT max(id) FROM event WHERE chat_id = ? AND id <= ?", (chat_id, upto))
+    at = shared[0] if shared else chat_id
     parent = views.chat(txn.connection, chat_id).branch_id
     return txn.append(BranchForked(parent_id=parent, at=at, name=name), chat_id=chat_id).id
 

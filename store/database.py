@@ -23,6 +23,13 @@ BUSY_TIMEOUT_MS = 10_000
 MAPPED_BYTES = 256 * 1024 * 1024
 """Read through memory: every commit empties a reader's page cache, and copying the pages again is what a
 prompt of a long chat would wait for."""
+PRAGMAS = (
+    "journal_mode = WAL",
+    "synchronous = NORMAL",
+    "foreign_keys = ON",
+    f"mmap_size = {MAPPED_BYTES}",
+)
+"""Given one by one: a call ends at the first row, and what stands behind it in the same text is not done."""
 UNUSABLE = (apsw.NotADBError, apsw.CorruptError, apsw.CantOpenError, apsw.ReadOnlyError, apsw.IOError)
 
 
@@ -30,8 +37,8 @@ def connect(path: Path, *, query_only: bool) -> apsw.Connection:
     """A connection with the pragmas every part of Fabula relies on."""
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-    connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON")
-    connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
+    for pragma in PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
     if query_only:
         connection.execute("PRAGMA query_only = ON")
     return connection
@@ -44,7 +51,7 @@ def prepare(path: Path, migrations: Path = MIGRATIONS) -> None:
         StoreFailed: the folder cannot be written or the file is no database.
         DataFromNewerVersion: a later Fabula has migrated it; nothing was touched.
     """
-    _writable_folder(path.parent)
+    writable_folder(path.parent)
     database = APSWDatabase(
         str(path), pragmas={"journal_mode": "wal", "busy_timeout": BUSY_TIMEOUT_MS, "foreign_keys": 1}
     )
@@ -77,7 +84,12 @@ def _migrate(runner: Runner, path: Path) -> None:
             rebuild(connection)  # newer tables hold more of what the log has told all along
 
 
-def _writable_folder(folder: Path) -> None:
+def writable_folder(folder: Path) -> None:
+    """Make the folder if it is missing.
+
+    Raises:
+        StoreFailed: it cannot be made or written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -15,11 +15,20 @@ else:
 
 def try_lock(path: Path) -> IO[bytes] | None:
     """Hold the lock at `path` until the returned file is closed; None when another process holds it."""
+    return _tried(path, fcntl.LOCK_EX if HAS_LOCKS else 0)
+
+
+def try_share(path: Path) -> IO[bytes] | None:
+    """Hold the lock at `path` together with others who share it; None when somebody holds it alone."""
+    return _tried(path, fcntl.LOCK_SH if HAS_LOCKS else 0)
+
+
+def _tried(path: Path, mode: int) -> IO[bytes] | None:
     handle = path.open("ab")
     if not HAS_LOCKS:
         return handle
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, mode | fcntl.LOCK_NB)
     except BlockingIOError:
         handle.close()
         return None

@@ -92,3 +92,9 @@ def by_hand(db: apsw.Connection, chat_id: int, kinds: Sequence[str]) -> list[Eve
         (chat_id, *kinds),
     )
     return [_event(one) for one in found]
+
+
+def outside_chats(db: apsw.Connection) -> Iterator[Event[Any]]:
+    """What belongs to no chat: the library, one row at a time."""
+    for found in db.execute(f"SELECT {COLUMNS} FROM event WHERE chat_id IS NULL ORDER BY id"):
+        yield _event(found)

@@ -50,7 +50,12 @@ class Memory:
     @property
     def said(self) -> str:
         """The text with who said it, as it is indexed, embedded and shown to a model."""
-        return f"{self.speaker_name}: {self.text}" if self.form == "turn" else self.text
+        return said(self.form, self.speaker_name, self.text)
+
+
+def said(form: str, speaker_name: str, text: str) -> str:
+    """A memory's text with who said it, where somebody did."""
+    return f"{speaker_name}: {text}" if form == "turn" else text
 
 
 def memory_of(found: Row) -> Memory:

@@ -44,6 +44,16 @@ def rebuild(db: apsw.Connection, progress: Progress = lambda _: None) -> int:
     return folded
 
 
+def refold(db: apsw.Connection, chat_id: int) -> None:
+    """Fold one chat's log from its beginning, within the caller's transaction."""
+    counting = live.of_log(db, chat_id)
+    clear_chat(db, chat_id)
+    live.store(db, chat_id, counting)
+    trail.begin(db, chat_id, log.position(db) + 1, anew=True)
+    for event in live.counting(db, log.all_of_chat(db, chat_id), {chat_id: counting}):
+        project(db, event)
+
+
 def heed(db: apsw.Connection, control: Event[Any]) -> list[Event[Any]]:
     """Let an event change what counts in its chat, within the caller's transaction: the projections follow,
     from the first event it concerns. Returns the events that count now and did not before, in id order."""

@@ -16,6 +16,7 @@ import trio
 
 from store.database import connect, prepare
 from store.durability import Syncer
+from store.occupancy import shared
 from store.txn import Clock, Routes
 from store.vectors import Vectors
 from store.wake import Wake
@@ -61,7 +62,13 @@ def open_store(path: Path, routes: Routes, *, clock: Clock = utc_ms) -> Iterator
 
     Raises:
         StoreFailed: the folder or file cannot be used; DataFromNewerVersion: a later Fabula wrote it.
+        Conflict: a restore is replacing the file.
     """
+    with shared(path):
+        yield from _opened(path, routes, clock)
+
+
+def _opened(path: Path, routes: Routes, clock: Clock) -> Iterator[Store]:
     prepare(path)
     writer = Writer(path, connect(path, query_only=False), routes, clock, Syncer(path))
     wake = Wake(path, connect(path, query_only=True))

@@ -17,10 +17,13 @@ import httpx
 FABULA = [sys.executable, "-c", "from workers.cli import main; main()"]
 
 
-def run_fabula(*arguments: str, data: Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-    """A command that ends by itself."""
+def run_fabula(
+    *arguments: str, data: Path | None = None, timeout_s: float = 60, typed: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself; `typed` is what it may read."""
     return subprocess.run(
-        [*FABULA, arguments[0], *arguments[1:], "--data", str(data)],
+        [*FABULA, *arguments, *(("--data", str(data)) if data is not None else ())],
+        input=typed,
         capture_output=True,
         text=True,
         timeout=timeout_s,

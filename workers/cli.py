@@ -20,7 +20,7 @@ from store import interventions, queries, rebuild
 from store.errors import FabulaError, Invalid, NotFound
 from store.events import BotAuthored
 from store.store import Store
-from workers import cli_knowing, cli_replay, measuring, saying, serving
+from workers import cli_backups, cli_knowing, cli_purge, cli_replay, cli_snapshots, measuring, saying, serving
 from workers.cli_options import ChatOption, Data, Json, Model, StageOption, paths_of, store_of
 from workers.terminal import OUT, explain, show_json, show_table, write
 
@@ -255,6 +255,14 @@ def connect(
 app.command()(cli_knowing.prompt)
 app.command()(cli_knowing.why)
 app.command()(cli_replay.replay)
+app.command()(cli_backups.backup)
+app.command("backups")(cli_backups.backups_)
+app.command()(cli_backups.restore)
+app.command()(cli_purge.purge)
+app.command()(cli_snapshots.snapshot)
+app.command("snapshots")(cli_snapshots.snapshots_)
+app.command()(cli_snapshots.snapshot_show)
+app.command()(cli_snapshots.snapshot_restore)
 
 
 def main() -> None:

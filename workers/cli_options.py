@@ -16,6 +16,7 @@ Data = Annotated[
 ]
 Model = Annotated[str | None, typer.Option(help="Run this GGUF file instead of the configured endpoint.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 StageOption = Annotated[str | None, typer.Option(help="Only this stage.")]
 ChatOption = Annotated[int | None, typer.Option(help="Only this chat.")]
 

@@ -10,6 +10,7 @@ import trio
 from pipeline.config_paths import DataPaths
 from web.app import create_app
 from web.server import listening_socket, serve
+from workers.nightly import keep_backed_up
 from workers.program import open_program
 from workers.terminal import say_where
 
@@ -42,13 +43,16 @@ async def run_server(
         listener = listening_socket(host, port)
         address = f"http://{host}:{listener.getsockname()[1]}"
         app = create_app(program.engine, host=host, token=program.config.token)
-        async with trio.open_nursery() as nursery:
-            await nursery.start(serve, app, listener, shutdown.wait)
-            say_where(address, program.recovered)
-            if visit:
-                nursery.start_soon(_visit, address)
-            await shutdown.wait()
-            program.engine.feed.close()
+        async with trio.open_nursery() as beside:
+            async with trio.open_nursery() as nursery:
+                await nursery.start(serve, app, listener, shutdown.wait)
+                say_where(address, program.recovered)
+                beside.start_soon(keep_backed_up, program.engine.store, paths)
+                if visit:
+                    nursery.start_soon(_visit, address)
+                await shutdown.wait()
+                program.engine.feed.close()
+            beside.cancel_scope.cancel()
 
 
 async def _visit(address: str) -> None:

@@ -7,6 +7,7 @@ of the event that created it, so a rebuild never has to invent one.
 from store.events.chat import (
     AuthorNoteSet,
     ChatArchived,
+    ChatPurged,
     ChatRenamed,
     ChatStarted,
     GuestAdded,
@@ -100,6 +101,7 @@ __all__ = [
     "BranchSwitched",
     "ChangeUndone",
     "ChatArchived",
+    "ChatPurged",
     "ChatRenamed",
     "ChatStarted",
     "Container",

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from store.events.payload import MAX_SHORT_CHARS, Name, Payload, ShortText, Text
+from store.events.references import EntityId
 
 
 class ChatStarted(Payload):
@@ -11,7 +12,7 @@ class ChatStarted(Payload):
 
     kind = "chat.started"
     title: Name
-    host_id: int
+    host_id: EntityId
     you_name: Name = "You"
     you_persona: Text = ""
     opening: Text = ""
@@ -26,17 +27,27 @@ class ChatArchived(Payload):
     kind = "chat.archived"
 
 
+class ChatPurged(Payload):
+    """The tombstone of a chat that a person has deleted for good: how much it was, by kind, and no more. Its
+    ids stay taken."""
+
+    kind = "chat.purged"
+    events: dict[str, int]
+    rows: dict[str, int]
+    vectors: int
+
+
 class GuestAdded(Payload):
     """A second bot comes in. `met` says in the person's words whether host and guest know each other."""
 
     kind = "guest.added"
-    guest_id: int
+    guest_id: EntityId
     met: Text = ""
 
 
 class GuestRemoved(Payload):
     kind = "guest.removed"
-    guest_id: int
+    guest_id: EntityId
 
 
 class AuthorNoteSet(Payload):

@@ -4,6 +4,7 @@ from typing import Literal
 
 from store.errors import ErrorClass
 from store.events.payload import Payload, ShortText
+from store.events.references import EventId
 
 Significance = Literal[0, 1, 2, 3]
 """0 routine, 1 notable, 2 significant, 3 pivotal."""
@@ -12,7 +13,7 @@ PIVOTAL = 3
 
 class SignificanceScored(Payload):
     kind = "significance.scored"
-    turn_id: int
+    turn_id: EventId
     score: Significance
     reason: ShortText = ""
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from store.events.payload import Name, Payload, Text
+from store.events.references import EntityId
 
 
 class BotFields(Payload):
@@ -24,9 +25,9 @@ class BotAuthored(BotFields):
 
 class BotEdited(BotFields):
     kind = "bot.edited"
-    bot_id: int
+    bot_id: EntityId
 
 
 class BotArchived(Payload):
     kind = "bot.archived"
-    bot_id: int
+    bot_id: EntityId

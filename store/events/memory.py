@@ -3,6 +3,7 @@
 from typing import Literal
 
 from store.events.payload import Payload, Spoken
+from store.events.references import EntityId, EventId
 
 How = Literal["witnessed", "told", "overheard", "read", "inferred", "digest"]
 """How a piece of knowledge was come by."""
@@ -15,21 +16,21 @@ class MemoryWritten(Payload):
     told it, `drew_on` the events it descends from besides its cause."""
 
     kind = "memory.written"
-    owner_id: int
-    turn_id: int | None = None
+    owner_id: EntityId
+    turn_id: EventId | None = None
     speaker_name: str
     text: Spoken
-    witnesses: tuple[int, ...]
+    witnesses: tuple[EntityId, ...]
     form: MemoryForm = "turn"
     how: How = "witnessed"
-    from_id: int | None = None
-    scene_id: int | None = None
-    drew_on: tuple[int, ...] = ()
+    from_id: EntityId | None = None
+    scene_id: EventId | None = None
+    drew_on: tuple[EventId, ...] = ()
 
 
 class MemoryEdited(Payload):
     kind = "memory.edited"
-    memory_id: int
+    memory_id: EventId
     text: Spoken
 
 
@@ -37,13 +38,13 @@ class MemoryPinned(Payload):
     """From now on always in its owner's prompt; an automatic pin may be evicted by a newer one."""
 
     kind = "memory.pinned"
-    memory_id: int
+    memory_id: EventId
     by: PinnedBy
 
 
 class MemoryUnpinned(Payload):
     kind = "memory.unpinned"
-    memory_id: int
+    memory_id: EventId
     by: PinnedBy
 
 
@@ -51,8 +52,8 @@ class MemoryWitnessChanged(Payload):
     """Who perceived it, corrected by the person. An owner that did not perceive it does not remember it."""
 
     kind = "memory.witness_changed"
-    memory_id: int
-    witnesses: tuple[int, ...]
+    memory_id: EventId
+    witnesses: tuple[EntityId, ...]
 
 
 class MemoryEmbedded(Payload):
@@ -61,6 +62,6 @@ class MemoryEmbedded(Payload):
     emptied without a word in the log."""
 
     kind = "memory.embedded"
-    memory_id: int
+    memory_id: EventId
     model: str
     digest: str

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.events.payload import Name, Payload, ShortText, Text
+from store.events.references import EntityId, EventId
 from store.events.relationships import Strength
 
 AudibleRange = Literal["slot", "container", "beyond"]
@@ -30,7 +31,7 @@ class ContainerCreated(Payload):
 
 class ContainerChanged(Payload):
     kind = "container.changed"
-    container_id: int
+    container_id: EventId
     container: Container
 
 
@@ -48,15 +49,15 @@ class SceneOpened(Payload):
     """
 
     kind = "scene.opened"
-    container_id: int | None = None
+    container_id: EventId | None = None
     title: ShortText = ""
-    present: tuple[int, ...] = ()
-    from_turn_id: int | None = None
+    present: tuple[EntityId, ...] = ()
+    from_turn_id: EventId | None = None
 
 
 class SceneClosed(Payload):
     kind = "scene.closed"
-    scene_id: int
+    scene_id: EventId
     reason: ShortText = ""
 
 
@@ -64,11 +65,11 @@ class SceneSummarized(Payload):
     """A closed scene as one of its witnesses tells it; `quotes` are lines worth keeping word for word."""
 
     kind = "scene.summarized"
-    scene_id: int
-    owner_id: int
+    scene_id: EventId
+    owner_id: EntityId
     summary: Text
     quotes: Annotated[tuple[ShortText, ...], Field(max_length=20)] = ()
-    drew_on: tuple[int, ...] = ()
+    drew_on: tuple[EventId, ...] = ()
 
 
 class WorldChanged(Payload):
@@ -81,14 +82,14 @@ class WorldChanged(Payload):
 
 class OpeningActivity(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    entity_id: int
+    entity_id: EntityId
     activity: ShortText
 
 
 class OpeningEdge(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-    observer_id: int
-    target_id: int
+    observer_id: EntityId
+    target_id: EntityId
     affinity: Strength = 0
     trust: Strength = 0
     summary: ShortText = ""

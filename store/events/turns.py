@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.events.payload import Payload, Spoken
+from store.events.references import EntityId, EventId
 
 
 class TurnUser(Payload):
@@ -20,12 +21,12 @@ class FloorGiven(Payload):
     """
 
     kind = "floor.given"
-    turn_id: int
-    speaker_id: int
+    turn_id: EventId
+    speaker_id: EntityId
     reason: str = ""
     confidence: float = Field(default=1.0, ge=0, le=1)
-    alternative_of: int | None = None
-    extends: int | None = None
+    alternative_of: EventId | None = None
+    extends: EventId | None = None
 
 
 class TokenUsage(BaseModel):
@@ -46,21 +47,21 @@ class TurnAssistant(Payload):
     first one, takes its place, and stays until another is selected."""
 
     kind = "turn.assistant"
-    speaker_id: int
+    speaker_id: EntityId
     text: Spoken
-    answers: int | None = None
+    answers: EventId | None = None
     truncated: bool = False
     ended: Ending = "complete"
     model: str = ""
     usage: TokenUsage | None = None
-    alternative_of: int | None = None
+    alternative_of: EventId | None = None
 
 
 class TurnEdited(Payload):
     """Other words for a turn, by hand. What came of the old ones stays until it is derived again."""
 
     kind = "turn.edited"
-    turn_id: int
+    turn_id: EventId
     text: Spoken
 
 
@@ -68,7 +69,7 @@ class TurnHidden(Payload):
     """A turn that is left out of view and prompt, or no longer."""
 
     kind = "turn.hidden"
-    turn_id: int
+    turn_id: EventId
     hidden: bool = True
 
 
@@ -76,11 +77,11 @@ class TurnRetracted(Payload):
     """A turn is taken out, in all its alternatives, with everything that came of it."""
 
     kind = "turn.retracted"
-    turn_id: int
+    turn_id: EventId
 
 
 class TurnSelected(Payload):
     """Of several alternatives this one holds; with the others, all that came of them steps aside."""
 
     kind = "turn.selected"
-    turn_id: int
+    turn_id: EventId

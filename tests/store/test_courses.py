@@ -7,13 +7,15 @@ from hypothesis import strategies as st
 from store import relations
 from store.courses import MAX_POINTS, courses
 from store.events import BotAuthored, ChatStarted, EdgeUpdated, OutcomeSuperseded
+from store.ledger import Route
 from store.txn import Txn
 
 CHANGES = st.lists(st.tuples(st.integers(-200, 200), st.integers(-200, 200), st.integers(0, 3)), max_size=30)
 
 
 def chat_with(db: apsw.Connection) -> tuple[Txn, int]:
-    txn = Txn(db, {}, now=1)
+    """Its three runs answer its start; none of them is ever worked on."""
+    txn = Txn(db, {"chat.started": [Route(name, "play", 0) for name in ("a", "b", "c")]}, now=1)
     host = txn.append(BotAuthored(name="Ada")).id
     return txn, txn.append(ChatStarted(title="A chat", host_id=host)).id
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from store.database import prepare
+from store.database import connect, prepare
 from store.errors import DataFromNewerVersion, DiskFull, StoreFailed
 from store.events import BotAuthored
 from store.store import open_store
@@ -18,6 +18,16 @@ def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
     before = apsw.Connection(str(path)).execute("SELECT * FROM schema_migration").fetchall()
     prepare(path)
     assert apsw.Connection(str(path)).execute("SELECT * FROM schema_migration").fetchall() == before
+
+
+def test_every_connection_has_the_pragmas_it_is_relied_on_for(migrated: Path, tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    path.write_bytes(migrated.read_bytes())
+    for query_only in (False, True):
+        db = connect(path, query_only=query_only)
+        values = [db.pragma(name) for name in ("journal_mode", "synchronous", "foreign_keys", "query_only")]
+        assert values == ["wal", 1, 1, int(query_only)]
+        db.close()
 
 
 def test_a_database_from_a_newer_version_is_refused(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from store import views
+from store import interventions, ledger, views
 from store.events import (
     ActivityChanged,
     EdgeUpdated,
@@ -14,6 +14,8 @@ from store.events import (
     MemoryWritten,
     OutcomeSuperseded,
 )
+from store.ledger import Route
+from store.txn import Txn
 from tests.web.conftest import Site
 from tests.web.play import CASES, Case, Play, edge_of, host_of
 
@@ -224,9 +226,18 @@ async def test_a_superseded_outcome_takes_back_what_was_seen(play: Play) -> None
     """What the person saw is no more: that is a conflict too, and looking again mends it."""
     writer = play.site.program.engine.store.writer
     said = EntityChanged(entity_id=0, mood="glad")
-    await writer.submit(lambda txn: txn.append(said, chat_id=play.chat_id, run_id=10**6))
+
+    def record(txn: Txn) -> int:
+        """As the outcome of a run that nobody works on."""
+        ledger.enqueue(txn.connection, Route("once", "nowhere", 0), play.chat_id, play.chat_id, now=txn.now)
+        run_id = txn.connection.last_insert_rowid()
+        interventions.discard(txn.connection, [run_id], now=txn.now)
+        txn.append(said, chat_id=play.chat_id, run_id=run_id)
+        return run_id
+
+    run_id = await writer.submit(record)
     seen = (await play.state())["present"][0]["changed_by"]
-    await play.record(OutcomeSuperseded(superseded_run_id=10**6))
+    await play.record(OutcomeSuperseded(superseded_run_id=run_id))
     typed = {"entity_id": 0, "mood": "calm"}
     assert (await play.correct("entity", **typed, seen=seen)).status_code == 409
     seen = (await play.state())["present"][0]["changed_by"]
