@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.corrections import Corrections
 from pipeline.endpoints import Endpoints
@@ -25,11 +26,13 @@ class Engine:
     working: bool
     metrics: Callable[[], bytes]
     trouble: Callable[[], list[str]]
+    snapshots: Path
+    """Where chats are kept as files."""
 
     @property
     def rewriting(self) -> Rewriting:
         """What a person does to turns that are already told."""
-        return Rewriting(self.store)
+        return Rewriting(self.store, self.snapshots)
 
     @property
     def corrections(self) -> Corrections:

@@ -6,11 +6,12 @@ Nothing is overwritten: an act says which events count from now on, and the proj
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from pipeline.seen import open_chat
 from pipeline.stage import Lane
-from store import history, views
+from store import history, snapshots, views
 from store.errors import Conflict, NotFound, Refused
 from store.events import (
     BranchForked,
@@ -46,8 +47,9 @@ class Falls:
 class Rewriting:
     """What the page, the JSON interface and the command line submit about turns that are already told."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, snapshots_folder: Path) -> None:
         self._store = store
+        self._snapshots = snapshots_folder
 
     async def regenerate(self, chat_id: int, turn_id: int, *, extend: bool = False) -> int:
         """Ask for another alternative of a bot's turn, or for one that carries its text on.
@@ -153,21 +155,20 @@ class Rewriting:
 
     async def rewind(self, chat_id: int, turn_id: int, name: str = "") -> int:
         """Go back to a turn: a new branch from there, in which the story goes on. What came after it stays
-        in the branch that is left.
+        in the branch that is left, and a snapshot of it all is kept for two weeks.
 
         Raises:
             Refused: nothing was said after it.
         """
+        await self._do(lambda txn: _later(txn, chat_id, turn_id))
+        await self._store.read(
+            lambda db: snapshots.take(
+                db, self._snapshots, chat_id, why="before-rewind", now=self._store.clock()
+            )
+        )
 
         def step(txn: Txn) -> int:
-            turn = _turn(txn, chat_id, turn_id)
-            later = rows(
-                txn.connection,
-                "SELECT id FROM turn WHERE chat_id = ? AND (anchor_id, id) > (?, ?)",
-                (chat_id, turn.anchor_id, turn.id),
-            )
-            if not later:
-                raise Refused(f"Nothing was said after “{_short(turn)}”.", hint="It is the last turn.")
+            turn = _later(txn, chat_id, turn_id)
             branch_id = _fork(txn, chat_id, turn, name or f"from “{_short(turn)}”")
             txn.append(BranchSwitched(branch_id=branch_id), chat_id=chat_id)
             rest = "SELECT id FROM turn WHERE chat_id = ? AND anchor_id = ? AND id > ? ORDER BY id"
@@ -240,6 +241,15 @@ def _turn(txn: Txn, chat_id: int, turn_id: int) -> Turn:
             hint="It may have been retracted, or lie in another branch or alternative.",
         )
     return views.turn(txn.connection, turn_id)
+
+
+def _later(txn: Txn, chat_id: int, turn_id: int) -> Turn:
+    """A turn after which something was said."""
+    turn = _turn(txn, chat_id, turn_id)
+    later = "SELECT 1 FROM turn WHERE chat_id = ? AND (anchor_id, id) > (?, ?) LIMIT 1"
+    if row(txn.connection, later, (chat_id, turn.anchor_id, turn.id)) is None:
+        raise Refused(f"Nothing was said after “{_short(turn)}”.", hint="It is the last turn.")
+    return turn
 
 
 def _quiet(txn: Txn, chat_id: int) -> None:

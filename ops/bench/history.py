@@ -37,6 +37,7 @@ from store.txn import Txn
 LENGTHS = (1_000, 10_000)
 ROUNDS = 15
 BATCH = 250
+GUEST = 10**6
 LEFT_BEFORE = 3
 """How many exchanges before the end the other branch was left."""
 
@@ -56,7 +57,7 @@ async def _measured(turns: int) -> dict[str, float]:
             exchanges = range(start, min(start + BATCH, turns // 2))
             await store.writer.submit(partial(_fill, chat_id=chat_id, bot_id=bot_id, exchanges=exchanges))
         events = log.position(store.hot)
-        took = await _rewritten(store, chat_id, bot_id)
+        took = await _rewritten(store, data, chat_id, bot_id)
         began = time.perf_counter()
         folded = store.writer.call(lambda txn: folding.rebuild(txn.connection))
         rate = folded / (time.perf_counter() - began)
@@ -67,9 +68,9 @@ async def _measured(turns: int) -> dict[str, float]:
         }
 
 
-async def _rewritten(store: Store, chat_id: int, bot_id: int) -> dict[str, list[float]]:
+async def _rewritten(store: Store, data: Path, chat_id: int, bot_id: int) -> dict[str, list[float]]:
     """Milliseconds of each act, its commit to the disk included."""
-    rewriting = Rewriting(store)
+    rewriting = Rewriting(store, data)
     turns = _last_turns(store, chat_id)
     first, answered = turns[0], turns[1]
     other = await store.writer.submit(lambda txn: _alternative(txn, chat_id, bot_id, first, answered))
@@ -120,18 +121,29 @@ def _alternative(txn: Txn, chat_id: int, bot_id: int, first: int, answered: int)
 
 
 def _bookkept(txn: Txn, chat_id: int, bot_id: int, turn_id: int) -> None:
-    """What the stages make of one turn."""
-    memory = MemoryWritten(
-        owner_id=bot_id, turn_id=turn_id, speaker_name="Ada", text="No ship again.", witnesses=(YOU, bot_id)
-    )
-    written = txn.append(memory, chat_id=chat_id, cause_id=turn_id).id
+    """What the stages make of one turn, for the bot and for a guest."""
+    for owner_id in (bot_id, GUEST):
+        memory = MemoryWritten(
+            owner_id=owner_id,
+            turn_id=turn_id,
+            speaker_name="Ada",
+            text="No ship again.",
+            witnesses=(YOU, bot_id, GUEST),
+        )
+        written = txn.append(memory, chat_id=chat_id, cause_id=turn_id).id
+        embedded = MemoryEmbedded(memory_id=written, model="m", digest="d")
+        txn.append(embedded, chat_id=chat_id, cause_id=written)
+    by = turn_id % 3 - 1
     made: tuple[Payload, ...] = (
-        MemoryEmbedded(memory_id=written, model="m", digest="d"),
-        SignificanceScored(turn_id=turn_id, score=turn_id % 3),
-        EdgeUpdated(observer_id=bot_id, target_id=YOU, affinity_delta=turn_id % 3 - 1, trust_delta=0),
-        EdgeUpdated(observer_id=YOU, target_id=bot_id, affinity_delta=0, trust_delta=turn_id % 3 - 1),
+        SignificanceScored(turn_id=turn_id, score=by + 1),
+        EdgeUpdated(observer_id=bot_id, target_id=YOU, affinity_delta=by, trust_delta=0),
+        EdgeUpdated(observer_id=bot_id, target_id=GUEST, affinity_delta=0, trust_delta=by),
+        EdgeUpdated(observer_id=GUEST, target_id=YOU, affinity_delta=by, trust_delta=0),
+        EdgeUpdated(observer_id=GUEST, target_id=bot_id, affinity_delta=0, trust_delta=by),
         ActivityChanged(entity_id=bot_id, activity=f"watches the sea, {turn_id}"),
+        ActivityChanged(entity_id=GUEST, activity=f"mends a sail, {turn_id}"),
         EntityChanged(entity_id=bot_id, mood=f"mood {turn_id % 7}"),
+        EntityChanged(entity_id=GUEST, status=f"status {turn_id % 7}"),
         InventoryChanged(entity_id=bot_id, gained=(f"shell {turn_id % 5}",)),
     )
     for payload in made:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from store import snapshots
 from tests.fakes.behaviour import says, stalls
 from tests.web.conftest import Site
 
@@ -113,6 +114,8 @@ async def test_a_rewind_leaves_the_future_in_its_branch(site: Site) -> None:
     await site.settled()
     made = await site.client.post(f"/api/chats/{chat_id}/rewind", json={"turn_id": turns[2]["id"]})
     assert made.status_code == 201, made.text
+    kept = snapshots.listed(site.program.paths.snapshots)
+    assert [(one.chat_id, one.why) for one in kept] == [(chat_id, "before-rewind")]
     assert await _texts(site, chat_id) == ["Turn 1", "The lamp is lit."]
     branches = (await site.client.get(f"/api/chats/{chat_id}/branches")).json()
     assert [(one["id"], one["active"], one["last_said"]) for one in branches] == [
