@@ -8,21 +8,22 @@ import pytest
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-from store import log, rebuild, trail
+from store import history, log, rebuild, trail
 from store.database import connect
-from store.events import BranchSwitched, ChangeUndone, TurnEdited
+from store.events import BranchSwitched, ChangeUndone, TurnEdited, TurnRetracted
 from store.live import is_live
 from store.projections import PROJECTIONS, project
 from store.projections.fold import LIVE_SET
 from store.rebuild import scratch
 from store.rows import rows
+from tests.properties.reruns import RERUNS
 from tests.properties.rewriting import BEGUN, BRANCHES, REWRITING, TURNS, UNDOABLE, Reckoning, about, fork
 from tests.properties.stories import ACTS, ONE_OF_EACH, Act, play, stories
 from tests.properties.test_log_and_projections import dump
 
 Fresh = Callable[[], Path]
 FOLDED = tuple(table for table in PROJECTIONS if table not in LIVE_SET)
-ANYTHING = st.one_of(ACTS, REWRITING, REWRITING)
+ANYTHING = st.one_of(ACTS, REWRITING, REWRITING, RERUNS)
 SOME = st.lists(ANYTHING, min_size=3, max_size=15)
 
 
@@ -101,6 +102,26 @@ def test_what_is_done_in_one_branch_changes_no_other(
     for one, told in was.items():
         now = _told_again(db, chat_id, one)
         assert {table: now[table] for table in of_the_story} == {table: told[table] for table in of_the_story}
+    db.close()
+
+
+@settings(max_examples=100)
+@given(story=stories(4), before=SOME, which=st.integers(0, 20))
+def test_a_preview_names_exactly_what_falls(
+    fresh_path: Fresh, story: list[Act], before: list[Act], which: int
+) -> None:
+    db = connect(fresh_path(), query_only=False)
+    world = play(db, [*story, *BEGUN, *before])
+    found = rows(db, "SELECT id, chat_id FROM turn ORDER BY id DESC")
+    if found:
+        turn_id, chat_id = found[which % len(found)]
+        counting = {one.id for one in Reckoning(db, chat_id).counting()}
+        shown = [one.id for one in history.falls_with(db, turn_id)]
+        with db:
+            world.txn().append(TurnRetracted(turn_id=turn_id), chat_id=chat_id)
+        left = {one.id for one in Reckoning(db, chat_id).counting()}
+        assert shown == sorted(counting - left)
+        assert turn_id in shown
     db.close()
 
 
