@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import apsw
+
 from pipeline.seen import open_chat
 from pipeline.stage import Lane
 from store import history, views
@@ -49,8 +51,9 @@ class Rewriting:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def regenerate(self, chat_id: int, turn_id: int, *, extend: bool = False) -> int:
-        """Ask for another alternative of a bot's turn, or for one that carries its text on.
+    async def regenerate(self, chat_id: int, turn_id: int, *, extend: bool = False, branch: str = "") -> int:
+        """Ask for another alternative of a bot's turn, or for one that carries its text on; where a `branch`
+        is named, the story goes on in a new one of that name first, and what came after stays as it is.
 
         Raises:
             NotFound: the chat has no such turn; Refused: it is nobody's answer; Conflict: a reply is being
@@ -64,7 +67,10 @@ class Rewriting:
                     f"The turn “{_short(turn)}” is not an answer, so there is no other one to it.",
                     hint="Edit its text instead.",
                 )
-            _quiet(txn, chat_id)
+            quiet(txn.connection, chat_id)
+            if branch:
+                forked = _fork(txn, chat_id, turn, branch)
+                txn.append(BranchSwitched(branch_id=forked), chat_id=chat_id)
             floor = FloorGiven(
                 turn_id=turn.answers,
                 speaker_id=turn.speaker_id,
@@ -87,7 +93,7 @@ class Rewriting:
             open_chat(txn, chat_id)
             if row(txn.connection, "SELECT 1 FROM turn WHERE id = ? AND chat_id = ?", (turn_id, chat_id)):
                 return None
-            _quiet(txn, chat_id)
+            quiet(txn.connection, chat_id)
             groups = history.alternatives(txn.connection, chat_id, [turn_id])
             if turn_id not in groups.get(turn_id, ()):
                 raise NotFound(
@@ -242,10 +248,14 @@ def _turn(txn: Txn, chat_id: int, turn_id: int) -> Turn:
     return views.turn(txn.connection, turn_id)
 
 
-def _quiet(txn: Txn, chat_id: int) -> None:
-    """Another alternative takes the place of the one that is shown: not while one is on its way."""
+def quiet(db: apsw.Connection, chat_id: int) -> None:
+    """Nothing takes the place of a reply, or is asked of the model besides it, while one is on its way.
+
+    Raises:
+        Conflict: one is.
+    """
     writing = row(
-        txn.connection,
+        db,
         "SELECT 1 FROM run WHERE chat_id = ? AND lane = ? AND state IN ('ready', 'running', 'backoff')",
         (chat_id, Lane.NARRATION.value),
     )
