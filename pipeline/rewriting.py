@@ -10,12 +10,12 @@ from typing import TypeVar
 
 import apsw
 
+from pipeline.forking import fork, go_on_from, short
 from pipeline.seen import open_chat
 from pipeline.stage import Lane
 from store import history, views
 from store.errors import Conflict, NotFound, Refused
 from store.events import (
-    BranchForked,
     BranchRenamed,
     BranchSwitched,
     ChangeUndone,
@@ -25,14 +25,12 @@ from store.events import (
     TurnRetracted,
     TurnSelected,
 )
-from store.projections.fold import FOREVER
 from store.rows import row, rows
 from store.store import Store
 from store.txn import Txn
 from store.views import Turn
 
 T = TypeVar("T")
-SHOWN_CHARS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +62,12 @@ class Rewriting:
             turn = _turn(txn, chat_id, turn_id)
             if turn.speaker_id is None or turn.answers is None:
                 raise Refused(
-                    f"The turn “{_short(turn)}” is not an answer, so there is no other one to it.",
+                    f"The turn “{short(turn)}” is not an answer, so there is no other one to it.",
                     hint="Edit its text instead.",
                 )
             quiet(txn.connection, chat_id)
             if branch:
-                forked = _fork(txn, chat_id, turn, branch)
-                txn.append(BranchSwitched(branch_id=forked), chat_id=chat_id)
+                go_on_from(txn, turn, branch)
             floor = FloorGiven(
                 turn_id=turn.answers,
                 speaker_id=turn.speaker_id,
@@ -155,14 +152,14 @@ class Rewriting:
 
     async def fork(self, chat_id: int, turn_id: int, name: str) -> int:
         """A branch that shares the story up to the exchange of this turn; the story goes on where it is."""
-        return await self._do(lambda txn: _fork(txn, chat_id, _turn(txn, chat_id, turn_id), name))
+        return await self._do(lambda txn: fork(txn, _turn(txn, chat_id, turn_id), name))
 
     async def rewind(self, chat_id: int, turn_id: int, name: str = "") -> int:
         """Go back to a turn: a new branch from there, in which the story goes on. What came after it stays
         in the branch that is left.
 
         Raises:
-            Refused: nothing was said after it.
+            Refused: nothing was said after it, or it was told after what follows it.
         """
 
         def step(txn: Txn) -> int:
@@ -173,9 +170,8 @@ class Rewriting:
                 (chat_id, turn.anchor_id, turn.id),
             )
             if not later:
-                raise Refused(f"Nothing was said after “{_short(turn)}”.", hint="It is the last turn.")
-            branch_id = _fork(txn, chat_id, turn, name or f"from “{_short(turn)}”")
-            txn.append(BranchSwitched(branch_id=branch_id), chat_id=chat_id)
+                raise Refused(f"Nothing was said after “{short(turn)}”.", hint="It is the last turn.")
+            branch_id = go_on_from(txn, turn, name or f"from “{short(turn)}”")
             rest = "SELECT id FROM turn WHERE chat_id = ? AND anchor_id = ? AND id > ? ORDER BY id"
             for (left,) in rows(txn.connection, rest, (chat_id, turn.anchor_id, turn.id)):
                 if row(txn.connection, "SELECT 1 FROM turn WHERE id = ?", (left,)):
@@ -261,21 +257,3 @@ def quiet(db: apsw.Connection, chat_id: int) -> None:
     )
     if writing:
         raise Conflict("A reply is just being written here.", hint="Wait for it or stop it, then try again.")
-
-
-def _fork(txn: Txn, chat_id: int, turn: Turn, name: str) -> int:
-    """The branch shares everything up to the next thing the person said."""
-    later = row(
-        txn.connection,
-        "SELECT min(id) FROM turn WHERE chat_id = ? AND anchor_id > ?",
-        (chat_id, turn.anchor_id),
-    )
-    end = row(txn.connection, "SELECT seq FROM sqlite_sequence WHERE name = 'event'")
-    at = later[0] - 1 if later and later[0] is not None else (end[0] if end else FOREVER)
-    parent = views.chat(txn.connection, chat_id).branch_id
-    return txn.append(BranchForked(parent_id=parent, at=at, name=name), chat_id=chat_id).id
-
-
-def _short(turn: Turn) -> str:
-    text = " ".join(turn.text.split())
-    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"

@@ -52,8 +52,8 @@ def counted(kinds: Mapping[str, int]) -> list[str]:
 def undone(kinds: Iterable[str]) -> str:
     """What an undo has undone, as a sentence."""
     acts = dict.fromkeys(kinds)
-    if {"branch.switched", "turn.retracted"} <= acts.keys():  # a rewind leaves out the rest of its exchange
-        acts.pop("turn.retracted")
+    if "branch.switched" in acts:  # whoever goes back takes along how the turns stood: all of it one act
+        acts = {"branch.switched": None}
     return f"Undone: {', '.join(_thing(kind, 1) for kind in acts)}."
 
 

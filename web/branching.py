@@ -64,11 +64,11 @@ def compared(db: apsw.Connection, chat_id: int, one: int, other: int) -> list[Ro
 
 def _stands(db: apsw.Connection, chat_id: int, branch_id: int) -> Mapping[str, str]:
     """A branch in words, thing by thing."""
-    branch = history.branch(db, chat_id, branch_id)
     with history.as_told_in(db, chat_id, branch_id) as folded:
         state = state_of(folded, chat_id, {})
         turns = views.chat(folded, chat_id).turns
-    told = {"Turns": str(turns), "Said last": branch.last_said or "–", **_scene(state)}
+        last = views.turns_before(folded, chat_id, None, 1)
+    told = {"Turns": str(turns), "Said last": last[0].text if last else "–", **_scene(state)}
     told |= {f"{edge.observer} → {edge.target}": _edge(edge) for edge in state.edges}
     for one in state.present:
         told[f"{one.name} is doing"] = one.activity or "nothing in particular"
