@@ -7,17 +7,15 @@ wait for news.
 """
 
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 import apsw
 import trio
 
-from store import events, log, queries
-from store.events import Event
+from pipeline.items import PING, Item, Rest, Sink, item_of, run_item
+from store import live, log, queries
 from store.ledger import Claim
 from store.store import Store
 
@@ -26,73 +24,18 @@ SILENCE_S = 15.0
 PAGE = 200
 
 
-@dataclass(frozen=True)
-class Item:
-    """One thing to show. `id` is the log position; tokens, partials and run states have none."""
-
-    id: int | None
-    event: str
-    data: str
-
-    @cached_property
-    def sse(self) -> bytes:
-        """The item as a server-sent event; encoded once, however many subscribers there are."""
-        head = f"id: {self.id}\n" if self.id is not None else ""
-        return f"{head}event: {self.event}\ndata: {self.data}\n\n".encode()
-
-    @cached_property
-    def chunk(self) -> bytes:
-        """The same as one chunk of a chunked HTTP body (RFC 9112, section 7.1)."""
-        return b"%x\r\n%b\r\n" % (len(self.sse), self.sse)
-
-
-@dataclass(frozen=True)
-class _Ping(Item):
-    @cached_property
-    def sse(self) -> bytes:
-        return b": ping\n\n"
-
-
-PING = _Ping(None, "ping", "")
-
-
-class Rest(Item):
-    """The rest of an item that a sink could not take whole; to be written before anything else."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(None, "rest", "")
-        self.__dict__["chunk"] = data
-
-
-Sink = Callable[[Item], bytes]
-"""Takes an item at once and returns what it could not take."""
-
-
-def item_of(event: Event[Any]) -> Item:
-    facts = {
-        "id": event.id,
-        "kind": event.kind,
-        "chat_id": event.chat_id,
-        "branch_id": event.branch_id,
-        "cause_id": event.cause_id,
-        "run_id": event.run_id,
-        "ordinal": event.ordinal,
-        "recorded_at": event.recorded_at,
-    }
-    return Item(
-        event.id, event.kind, f'{json.dumps(facts)[:-1]}, "payload": {events.encode(event.payload)}}}'
-    )
-
-
 @dataclass(slots=True)
 class _Text:
-    """A text being written, here or in another process."""
+    """A text being written, here or in another process, in answer to an event. It is `shown` while that
+    event counts: what is written for another branch goes on unseen."""
 
     chat_id: int
+    event_id: int
     attempt: int
     speaker_id: int
     text: str
     here: bool
+    shown: bool
 
     def partial(self, run_id: int) -> Item:
         told = {"run_id": run_id, "attempt": self.attempt, "speaker_id": self.speaker_id, "text": self.text}
@@ -170,7 +113,7 @@ class Subscription:
         while page := log.of_chat(self.feed.hot, self.chat_id, self.position, limit=PAGE):
             for event in page:
                 self.position = event.id
-                yield item_of(event)
+                yield item_of(self.feed.hot, event)
         self._empty()
         yield from self.feed.standing(self.chat_id)
 
@@ -238,7 +181,7 @@ class Feed:
         """Publish the next piece of a text that is being written in this process."""
         known = self._texts.get(claim.run_id)
         if known is None or known.attempt != claim.token:
-            known = self._texts[claim.run_id] = _Text(claim.chat_id, claim.token, speaker_id, "", here=True)
+            known = self._begun(claim.run_id, claim.event_id, claim.chat_id, claim.token, speaker_id)
         self._grow(claim.run_id, known, text)
 
     def fall_silent(self, claim: Claim) -> None:
@@ -248,11 +191,26 @@ class Feed:
     def standing(self, chat_id: int) -> Iterator[Item]:
         """What a new subscriber must know besides the log."""
         self._read_partials(chat_id)
-        for run_id, text in self._texts.items():
-            if text.chat_id == chat_id:
-                yield text.partial(run_id)
         for run in queries.unsettled(self.hot, chat_id, self._watched):
-            yield _run_item(run)
+            yield run_item(self.hot, run)
+        for run_id, text in self._texts.items():
+            if text.chat_id == chat_id and text.shown:
+                yield text.partial(run_id)
+
+    def _begun(
+        self,
+        run_id: int,
+        event_id: int,
+        chat_id: int,
+        attempt: int,
+        speaker_id: int,
+        text: str = "",
+        *,
+        here: bool = True,
+    ) -> _Text:
+        shown = live.is_live(self.hot, event_id)
+        self._texts[run_id] = _Text(chat_id, event_id, attempt, speaker_id, text, here, shown)
+        return self._texts[run_id]
 
     def _grow(self, run_id: int, known: _Text, more: str) -> None:
         told = {
@@ -263,8 +221,7 @@ class Feed:
             "text": more,
         }
         known.text += more
-        subscribers = self._subscribers.get(known.chat_id)
-        if subscribers:
+        if known.shown and self._subscribers.get(known.chat_id):
             self._publish(known.chat_id, Item(None, "token", json.dumps(told)))
 
     def _publish(self, chat_id: int | None, item: Item) -> None:
@@ -272,15 +229,28 @@ class Feed:
             subscriber.offer(item)
 
     def _tail(self) -> None:
+        moved: set[int] = set()
         while news := log.after(self.hot, self._position):
             for event in news:
                 self._position = event.id
-                self._publish(event.chat_id, item_of(event))
+                if event.chat_id in self._subscribers:
+                    self._publish(event.chat_id, item_of(self.hot, event))
                 if event.run_id is not None:
                     self._texts.pop(event.run_id, None)
+                if live.changes_the_live_set(event.payload):
+                    moved.add(event.chat_id or 0)
+        self._judge_again(moved)
         for chat_id in self._subscribers:
             self._read_partials(chat_id)
             self._tell_runs(chat_id)
+
+    def _judge_again(self, chats: set[int]) -> None:
+        """Other events count in these chats now: whoever shows one of them is told what is written in it."""
+        for run_id, text in self._texts.items():
+            if text.chat_id in chats:
+                text.shown = live.is_live(self.hot, text.event_id)
+                if text.shown:
+                    self._publish(text.chat_id, text.partial(run_id))
 
     def _read_partials(self, chat_id: int) -> None:
         """Follow texts that another process is writing, by what it has checkpointed."""
@@ -290,9 +260,17 @@ class Feed:
             if known is not None and known.here:
                 continue
             if known is None or not (known.attempt == partial.token and partial.text.startswith(known.text)):
-                known = _Text(chat_id, partial.token, partial.speaker_id, partial.text, here=False)
-                self._texts[run_id] = known
-                self._publish(chat_id, known.partial(run_id))
+                known = self._begun(
+                    run_id,
+                    partial.event_id,
+                    chat_id,
+                    partial.token,
+                    partial.speaker_id,
+                    partial.text,
+                    here=False,
+                )
+                if known.shown:
+                    self._publish(chat_id, known.partial(run_id))
             elif len(partial.text) > len(known.text):
                 self._grow(run_id, known, partial.text[len(known.text) :])
         gone = [r for r, t in self._texts.items() if t.chat_id == chat_id and not t.here and r not in stored]
@@ -301,24 +279,12 @@ class Feed:
 
     def _tell_runs(self, chat_id: int) -> None:
         before = self._runs.get(chat_id, {})
-        now = {run.id: _run_item(run) for run in queries.unsettled(self.hot, chat_id, self._watched)}
+        now = {run.id: run_item(self.hot, run) for run in queries.unsettled(self.hot, chat_id, self._watched)}
         for run_id in before.keys() - now.keys():
             run = queries.run(self.hot, run_id)
             if run is not None:
-                self._publish(chat_id, _run_item(run))
+                self._publish(chat_id, run_item(self.hot, run))
         for run_id, item in now.items():
             if before.get(run_id) != item.data:
                 self._publish(chat_id, item)
         self._runs[chat_id] = {run_id: item.data for run_id, item in now.items()}
-
-
-def _run_item(run: queries.Run) -> Item:
-    told = {
-        "run_id": run.id,
-        "stage": run.stage,
-        "event_id": run.event_id,
-        "state": run.state,
-        "due": run.due,
-        "error": run.error if run.state in ("backoff", "dead") else None,
-    }
-    return Item(None, "run", json.dumps(told))

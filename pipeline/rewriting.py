@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+import apsw
+
+from pipeline.forking import fork, go_on_from, short
 from pipeline.seen import open_chat
 from pipeline.stage import Lane
 from store import history, snapshots, views
 from store.errors import Conflict, NotFound, Refused
 from store.events import (
-    BranchForked,
     BranchRenamed,
     BranchSwitched,
     ChangeUndone,
@@ -24,14 +26,12 @@ from store.events import (
     TurnRetracted,
     TurnSelected,
 )
-from store.projections.fold import FOREVER
 from store.rows import row, rows
 from store.store import Store
 from store.txn import Txn
 from store.views import Turn
 
 T = TypeVar("T")
-SHOWN_CHARS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,9 @@ class Rewriting:
         self._store = store
         self._snapshots = snapshots_folder
 
-    async def regenerate(self, chat_id: int, turn_id: int, *, extend: bool = False) -> int:
-        """Ask for another alternative of a bot's turn, or for one that carries its text on.
+    async def regenerate(self, chat_id: int, turn_id: int, *, extend: bool = False, branch: str = "") -> int:
+        """Ask for another alternative of a bot's turn, or for one that carries its text on; where a `branch`
+        is named, the story goes on in a new one of that name first, and what came after stays as it is.
 
         Raises:
             NotFound: the chat has no such turn; Refused: it is nobody's answer; Conflict: a reply is being
@@ -63,10 +64,12 @@ class Rewriting:
             turn = _turn(txn, chat_id, turn_id)
             if turn.speaker_id is None or turn.answers is None:
                 raise Refused(
-                    f"The turn “{_short(turn)}” is not an answer, so there is no other one to it.",
+                    f"The turn “{short(turn)}” is not an answer, so there is no other one to it.",
                     hint="Edit its text instead.",
                 )
-            _quiet(txn, chat_id)
+            quiet(txn.connection, chat_id)
+            if branch:
+                go_on_from(txn, turn, branch)
             floor = FloorGiven(
                 turn_id=turn.answers,
                 speaker_id=turn.speaker_id,
@@ -89,7 +92,7 @@ class Rewriting:
             open_chat(txn, chat_id)
             if row(txn.connection, "SELECT 1 FROM turn WHERE id = ? AND chat_id = ?", (turn_id, chat_id)):
                 return None
-            _quiet(txn, chat_id)
+            quiet(txn.connection, chat_id)
             groups = history.alternatives(txn.connection, chat_id, [turn_id])
             if turn_id not in groups.get(turn_id, ()):
                 raise NotFound(
@@ -151,14 +154,14 @@ class Rewriting:
 
     async def fork(self, chat_id: int, turn_id: int, name: str) -> int:
         """A branch that shares the story up to the exchange of this turn; the story goes on where it is."""
-        return await self._do(lambda txn: _fork(txn, chat_id, _turn(txn, chat_id, turn_id), name))
+        return await self._do(lambda txn: fork(txn, _turn(txn, chat_id, turn_id), name))
 
     async def rewind(self, chat_id: int, turn_id: int, name: str = "") -> int:
         """Go back to a turn: a new branch from there, in which the story goes on. What came after it stays
         in the branch that is left, and a snapshot of it all is kept for two weeks.
 
         Raises:
-            Refused: nothing was said after it.
+            Refused: nothing was said after it, or it was told after what follows it.
         """
         await self._do(lambda txn: _later(txn, chat_id, turn_id))
         await self._store.read(
@@ -169,8 +172,7 @@ class Rewriting:
 
         def step(txn: Txn) -> int:
             turn = _later(txn, chat_id, turn_id)
-            branch_id = _fork(txn, chat_id, turn, name or f"from “{_short(turn)}”")
-            txn.append(BranchSwitched(branch_id=branch_id), chat_id=chat_id)
+            branch_id = go_on_from(txn, turn, name or f"from “{short(turn)}”")
             rest = "SELECT id FROM turn WHERE chat_id = ? AND anchor_id = ? AND id > ? ORDER BY id"
             for (left,) in rows(txn.connection, rest, (chat_id, turn.anchor_id, turn.id)):
                 if row(txn.connection, "SELECT 1 FROM turn WHERE id = ?", (left,)):
@@ -248,35 +250,20 @@ def _later(txn: Txn, chat_id: int, turn_id: int) -> Turn:
     turn = _turn(txn, chat_id, turn_id)
     later = "SELECT 1 FROM turn WHERE chat_id = ? AND (anchor_id, id) > (?, ?) LIMIT 1"
     if row(txn.connection, later, (chat_id, turn.anchor_id, turn.id)) is None:
-        raise Refused(f"Nothing was said after “{_short(turn)}”.", hint="It is the last turn.")
+        raise Refused(f"Nothing was said after “{short(turn)}”.", hint="It is the last turn.")
     return turn
 
 
-def _quiet(txn: Txn, chat_id: int) -> None:
-    """Another alternative takes the place of the one that is shown: not while one is on its way."""
+def quiet(db: apsw.Connection, chat_id: int) -> None:
+    """Nothing takes the place of a reply, or is asked of the model besides it, while one is on its way.
+
+    Raises:
+        Conflict: one is.
+    """
     writing = row(
-        txn.connection,
+        db,
         "SELECT 1 FROM run WHERE chat_id = ? AND lane = ? AND state IN ('ready', 'running', 'backoff')",
         (chat_id, Lane.NARRATION.value),
     )
     if writing:
         raise Conflict("A reply is just being written here.", hint="Wait for it or stop it, then try again.")
-
-
-def _fork(txn: Txn, chat_id: int, turn: Turn, name: str) -> int:
-    """The branch shares everything up to the next thing the person said."""
-    later = row(
-        txn.connection,
-        "SELECT min(id) FROM turn WHERE chat_id = ? AND anchor_id > ?",
-        (chat_id, turn.anchor_id),
-    )
-    upto = later[0] - 1 if later and later[0] is not None else FOREVER
-    shared = row(txn.connection, "SELECT max(id) FROM event WHERE chat_id = ? AND id <= ?", (chat_id, upto))
-    at = shared[0] if shared else chat_id
-    parent = views.chat(txn.connection, chat_id).branch_id
-    return txn.append(BranchForked(parent_id=parent, at=at, name=name), chat_id=chat_id).id
-
-
-def _short(turn: Turn) -> str:
-    text = " ".join(turn.text.split())
-    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"

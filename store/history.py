@@ -12,7 +12,6 @@ from store.errors import NotFound
 from store.events import Event
 from store.live import Judge
 from store.projections import project
-from store.projections.fold import FOREVER
 from store.rebuild import scratch
 from store.rows import row, rows
 
@@ -41,61 +40,88 @@ CORRECTIONS = (
 UNDOABLE = (*CHOICES, *CORRECTIONS)
 """What can be undone where a person did it by hand."""
 BEGINNINGS = ("chat.started", "opening.confirmed")
-LAST_SAID = (
-    "SELECT payload ->> 'text' FROM event INDEXED BY event_said WHERE branch_id = ? AND id <= ?"
-    " AND kind IN ('turn.user', 'turn.assistant') ORDER BY id DESC LIMIT 1"
+SAID = (
+    "SELECT id FROM event INDEXED BY event_said WHERE branch_id = ? AND id <= ?"
+    " AND kind IN ('turn.user', 'turn.assistant') ORDER BY id DESC"
+)
+EDITS = (
+    "SELECT id FROM event INDEXED BY event_kind WHERE chat_id = ? AND kind = 'turn.edited'"
+    " AND payload ->> 'turn_id' = ? ORDER BY id DESC"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
     """One way the story went. `at` is the last event it shares with its parent; `forked_after` and
-    `last_said` are what was said last before it left its parent, and in itself."""
+    `last_said` are what was said last before it left its parent, and in itself, as it stands there."""
 
     id: int
     parent_id: int | None
     at: int | None
     name: str
     active: bool
-    forked_after: str
-    last_said: str
+    forked_after: str = ""
+    last_said: str = ""
 
 
 def branches(db: apsw.Connection, chat_id: int) -> list[Branch]:
     """All branches of a chat, in the order they were made."""
-    active = views.chat(db, chat_id).branch_id
-    found = rows(db, "SELECT id, parent_id, at, name FROM branch WHERE chat_id = ? ORDER BY id", (chat_id,))
-    return [
-        Branch(
-            branch_id,
-            parent_id,
-            at,
-            name,
-            branch_id == active,
-            _said(db, parent_id, at),
-            _said(db, branch_id, FOREVER) or _said(db, parent_id, at),
-        )
-        for branch_id, parent_id, at, name in found
-    ]
+    return [_with_words(db, chat_id, one) for one in _placed(db, chat_id)]
 
 
 def branch(db: apsw.Connection, chat_id: int, branch_id: int) -> Branch:
-    """One branch of a chat.
+    """One branch of a chat, without the words that are said in it.
 
     Raises:
         NotFound: the chat has no such branch.
     """
-    found = next((one for one in branches(db, chat_id) if one.id == branch_id), None)
+    found = next((one for one in _placed(db, chat_id) if one.id == branch_id), None)
     if found is None:
         raise NotFound(f"Chat {chat_id} has no branch {branch_id}.", hint="Its branches are listed with it.")
     return found
 
 
-def _said(db: apsw.Connection, branch_id: int | None, upto: int | None) -> str:
-    if branch_id is None or upto is None:
-        return ""
-    found = row(db, LAST_SAID, (branch_id, upto))
-    return found[0] if found else ""
+def _placed(db: apsw.Connection, chat_id: int) -> list[Branch]:
+    active = views.chat(db, chat_id).branch_id
+    found = rows(db, "SELECT id, parent_id, at, name FROM branch WHERE chat_id = ? ORDER BY id", (chat_id,))
+    return [
+        Branch(branch_id, parent_id, at, name, branch_id == active)
+        for branch_id, parent_id, at, name in found
+    ]
+
+
+def _with_words(db: apsw.Connection, chat_id: int, branch: Branch) -> Branch:
+    seen_from = live.of_log(db, chat_id, branch_id=branch.id)
+    (own, *before) = seen_from.upto.items()
+    forked_after = _said_last(db, chat_id, seen_from, before)
+    last_said = _said_last(db, chat_id, seen_from, [own]) or forked_after
+    return replace(branch, forked_after=forked_after, last_said=last_said)
+
+
+def _said_last(
+    db: apsw.Connection, chat_id: int, seen_from: live.LiveSet, lineage: Sequence[tuple[int, int]]
+) -> str:
+    """The last words on a lineage that count there; the nearest branch of it comes first."""
+    for branch_id, upto in lineage:
+        for (turn_id,) in db.execute(SAID, (branch_id, upto)):
+            if _stands(db, seen_from, int(str(turn_id))):
+                return _words(db, chat_id, seen_from, int(str(turn_id)))
+    return ""
+
+
+def _stands(db: apsw.Connection, seen_from: live.LiveSet, event_id: int | None) -> bool:
+    """Whether an event counts in a branch that need not be the active one."""
+    while event_id is not None:
+        event = log.event(db, event_id)
+        if not seen_from.stands(event):
+            return False
+        event_id = event.cause_id
+    return True
+
+
+def _words(db: apsw.Connection, chat_id: int, seen_from: live.LiveSet, turn_id: int) -> str:
+    edits = (edit for (edit,) in rows(db, EDITS, (chat_id, turn_id)) if _stands(db, seen_from, edit))
+    return str(log.event(db, next(edits, turn_id)).payload.text)
 
 
 def alternatives(db: apsw.Connection, chat_id: int, turn_ids: Sequence[int]) -> Mapping[int, tuple[int, ...]]:

@@ -33,6 +33,7 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class Partial:
     run_id: int
+    event_id: int
     token: int
     speaker_id: int
     text: str
@@ -99,7 +100,12 @@ def run(db: apsw.Connection, run_id: int) -> Run | None:
 
 def partials(db: apsw.Connection, chat_id: int) -> list[Partial]:
     """Texts being written in a chat, as last checkpointed."""
-    found = rows(db, "SELECT run_id, token, speaker_id, text FROM partial WHERE chat_id = ?", (chat_id,))
+    found = rows(
+        db,
+        "SELECT run_id, run.event_id, partial.token, speaker_id, text FROM partial"
+        " JOIN run ON run.id = run_id WHERE partial.chat_id = ?",
+        (chat_id,),
+    )
     return [Partial(*one) for one in found]
 
 

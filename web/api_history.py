@@ -45,7 +45,7 @@ def _named(request: Request) -> tuple[int, int]:
 
 async def tell_again(request: Request) -> Response:
     wanted = await body(request, AlternativeIn)
-    floor = await engine_of(request).rewriting.regenerate(*_named(request), extend=wanted.extend)
+    floor = await engine_of(request).rewriting.regenerate(*_named(request), **wanted.model_dump())
     return answer(IdOut(id=floor), status=202)
 
 

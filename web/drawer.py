@@ -21,7 +21,7 @@ from web.errors import invalid, status_of, told
 from web.graph import edge_graph, signed, sparkline, tone
 from web.models import MAX_ID_DIGITS
 from web.models_state import MemoryOut, StateOut
-from web.operation import Handler, engine_of, number
+from web.operation import Handler, engine_of, number, piecewise
 from web.state import memories_of, names_of, state_of
 from web.templates import page
 from web.typed import Typed, fields_of, typed_texts
@@ -81,13 +81,8 @@ async def show_part(request: Request) -> Response:
 async def _shown(request: Request, parts: tuple[str, ...], typed: Typed, status: int = 200) -> Response:
     chat_id = request.path_params["chat_id"]
     values = await engine_of(request).store.read(lambda db: _read(db, chat_id, parts, None))
-    name = "drawer/parts.html" if _piecewise(request) else "drawer/page.html"
+    name = "drawer/parts.html" if piecewise(request) else "drawer/page.html"
     return page(request, name, values | {"typed": typed}, status=status)
-
-
-def _piecewise(request: Request) -> bool:
-    """Whether a script asks, which wants the piece alone."""
-    return "hx-request" in request.headers or "bare" in request.query_params
 
 
 async def older_memories(request: Request) -> Response:
@@ -100,7 +95,7 @@ async def older_memories(request: Request) -> Response:
         return {"found": found, "owner_id": owner_id, "page_size": MANY_MEMORIES, **_shared(db, chat_id)}
 
     values = await engine_of(request).store.read(read)
-    name = "drawer/older.html" if _piecewise(request) else "drawer/older_page.html"
+    name = "drawer/older.html" if piecewise(request) else "drawer/older_page.html"
     return page(request, name, values | {"typed": Typed(), "paged": True})
 
 
@@ -117,7 +112,7 @@ async def _one_memory(request: Request, typed: Typed, status: int = 200) -> Resp
         return {"found": [shown], "owner_id": memory.owner_id, "page_size": 0, **_shared(db, chat_id)}
 
     values = await engine_of(request).store.read(read)
-    name = "drawer/older.html" if _piecewise(request) else "drawer/older_page.html"
+    name = "drawer/older.html" if piecewise(request) else "drawer/older_page.html"
     return page(request, name, values | {"typed": typed, "paged": False}, status=status)
 
 
@@ -134,7 +129,7 @@ def _form(edit: Edit) -> Handler:
             problem = invalid(error) if isinstance(error, ValidationError) else error
             typed = Typed(texts, told(problem), isinstance(problem, Conflict))
             return await _again(request, edit, typed, status_of(problem))
-        if not _piecewise(request):
+        if not piecewise(request):
             anchor = "memories" if edit.part == "memory" else edit.part
             return RedirectResponse(f"/chats/{chat_id}/drawer#part-{anchor}", status_code=303)
         return await _again(request, edit, Typed({"memory_id": texts.get("memory_id", [])}), 200)
@@ -146,7 +141,7 @@ async def _again(request: Request, edit: Edit, typed: Typed, status: int) -> Res
     views.chat(engine_of(request).store.hot, request.path_params["chat_id"])
     if edit.part == "memory":
         return await _one_memory(request, typed, status)
-    parts = (edit.part,) if _piecewise(request) else PARTS
+    parts = (edit.part,) if piecewise(request) else PARTS
     return await _shown(request, parts, typed, status)
 
 

@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pipeline.engine import Engine
-from pipeline.feed import Feed, Item
+from pipeline.feed import Feed
+from pipeline.items import Item
 from store import views
 from store.errors import Invalid
 from web.connections import Connections, SideDoor, side_door

@@ -9,6 +9,11 @@ from web.models import Out
 class AlternativeIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     extend: bool = Field(default=False, description="Carry the text on instead of telling it anew")
+    branch: str = Field(
+        default="",
+        max_length=MAX_NAME_CHARS,
+        description="Do so in a new branch of this name",
+    )
 
 
 class TurnChangeIn(BaseModel):

@@ -74,6 +74,11 @@ def answer(value: object, kind: Any = None, status: int = 200) -> JSONResponse: 
     return JSONResponse(adapter.dump_python(checked, mode="json"), status_code=status)
 
 
+def piecewise(request: Request) -> bool:
+    """Whether a script asks, which wants the piece of a page alone."""
+    return "hx-request" in request.headers or "bare" in request.query_params
+
+
 def number(request: Request, name: str) -> int | None:
     """A query parameter that must be a positive whole number."""
     given = request.query_params.get(name)

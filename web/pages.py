@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from store import log, queries, views
+from store import history, log, queries, views
 from store.errors import FabulaError, NotFound
 from store.events import BotAuthored, BotEdited
 from store.views import Chat, Turn
@@ -23,6 +23,8 @@ from web.typed import Typed
 
 FIRST_PAGE = 60
 OLDER_PAGE = 100
+LARGEST_PAGE = 1000
+"""As many turns as are fetched again at once, when others count than before."""
 QUICK_CHARS = 50_000
 """A page with more text than this is rendered in a thread: nobody else waits for it."""
 BOT_FIELDS = ("name", "description", "personality", "first_message", "post_history")
@@ -127,7 +129,7 @@ async def chat(request: Request) -> Response:
     shown = views.chat(db, request.path_params["chat_id"])
     position = log.position(db)
     turns = views.turns_before(db, shown.id, None, FIRST_PAGE)
-    values = {"turns": turns, "position": position, "names": _names(db, shown, turns), "older": _older(turns)}
+    values = _turns(db, shown, turns, FIRST_PAGE) | {"position": position}
     draft = {} if shown.begun else shown_opening(db, shown, Typed())
     return await _told_page(request, "chat.html", values | draft | _cast(db, shown))
 
@@ -139,12 +141,12 @@ async def cast(request: Request) -> Response:
 
 
 async def older_turns(request: Request) -> Response:
+    """A page of turns before one, or the newest."""
     db = engine_of(request).store.hot
     shown = views.chat(db, request.path_params["chat_id"])
-    turns = views.turns_before(db, shown.id, number(request, "before"), OLDER_PAGE)
-    names = _names(db, shown, turns)
-    values = {"chat": shown, "turns": turns, "older": _older(turns, OLDER_PAGE), "names": names}
-    return await _told_page(request, "turns.html", values)
+    size = min(number(request, "limit") or OLDER_PAGE, LARGEST_PAGE)
+    turns = views.turns_before(db, shown.id, number(request, "before"), size)
+    return await _told_page(request, "turns.html", _turns(db, shown, turns, size))
 
 
 async def one_turn(request: Request) -> Response:
@@ -153,8 +155,7 @@ async def one_turn(request: Request) -> Response:
     turn = views.turn(db, request.path_params["turn_id"])
     if turn.chat_id != shown.id:
         raise NotFound(f"There is no turn {turn.id} in this chat.")
-    values = {"chat": shown, "turns": [turn], "older": None, "names": _names(db, shown, [turn])}
-    return await _told_page(request, "turns.html", values)
+    return await _told_page(request, "turns.html", _turns(db, shown, [turn], OLDER_PAGE))
 
 
 async def _told_page(request: Request, name: str, values: dict[str, Any]) -> Response:
@@ -164,9 +165,15 @@ async def _told_page(request: Request, name: str, values: dict[str, Any]) -> Res
     return await trio.to_thread.run_sync(page, request, name, values)
 
 
-def _older(turns: list[Turn], size: int = FIRST_PAGE) -> int | None:
-    """From where the next older page goes on; None when there can be none."""
-    return turns[0].id if len(turns) == size else None
+def _turns(db: apsw.Connection, shown: Chat, turns: list[Turn], size: int) -> dict[str, Any]:
+    """What the transcript needs. `older` is where the next older page begins, if there is one."""
+    return {
+        "chat": shown,
+        "turns": turns,
+        "names": _names(db, shown, turns),
+        "alternatives": history.alternatives(db, shown.id, [turn.id for turn in turns]),
+        "older": turns[0].id if len(turns) == size else None,
+    }
 
 
 def _names(db: apsw.Connection, shown: Chat, turns: list[Turn]) -> dict[int | None, str]:

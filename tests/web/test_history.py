@@ -29,7 +29,7 @@ async def _texts(site: Site, chat_id: int) -> list[str]:
     return [one["text"] for one in (await _turns(site, chat_id))[1:]]
 
 
-async def _again(site: Site, chat_id: int, turn: dict[str, Any], reply: str, **how: bool) -> dict[str, Any]:
+async def _again(site: Site, chat_id: int, turn: dict[str, Any], reply: str, **how: object) -> dict[str, Any]:
     """Ask for another alternative and wait until it is the one shown."""
     site.fake.script(says(reply))
     asked = await site.client.post(f"/api/chats/{chat_id}/turns/{turn['id']}/alternatives", json=how)
@@ -196,3 +196,39 @@ async def test_another_chats_turn_is_none_of_this_one(site: Site) -> None:
     answer = await site.client.post(f"/api/chats/{other}/rewind", json={"turn_id": turns[1]["id"]})
     assert answer.status_code == 404
     assert f"in chat {other}" in answer.json()["error"]["what"]
+
+
+async def test_whoever_goes_back_finds_the_turns_as_they_stood(site: Site) -> None:
+    chat_id, turns = await _played(site, "The lamp is lit.", "It burns.")
+    await site.settled()
+    path = f"/api/chats/{chat_id}/turns"
+    await site.client.post(f"{path}/{turns[1]['id']}/change", json={"text": "Other words"})
+    await site.client.post(f"{path}/{turns[0]['id']}/change", json={"hidden": True})
+    await site.client.post(f"/api/chats/{chat_id}/rewind", json={"turn_id": turns[2]["id"]})
+    now = await _turns(site, chat_id)
+    assert [one["text"] for one in now] == ["Who goes there?", "Other words", "The lamp is lit."]
+    assert now[0]["hidden"]
+    await site.client.post(f"/api/chats/{chat_id}/undo")
+    assert await _texts(site, chat_id) == ["Other words", "The lamp is lit.", "Turn 2", "It burns."]
+
+
+async def test_an_alternative_told_later_is_in_no_branch_from_there(site: Site) -> None:
+    chat_id, turns = await _played(site, "The lamp is lit.", "It burns.")
+    await site.settled()
+    later = await _again(site, chat_id, turns[2], "The lamp is out.")
+    await site.settled()
+    refused = await site.client.post(f"/api/chats/{chat_id}/rewind", json={"turn_id": later["id"]})
+    assert refused.status_code == 409
+    assert "told after the story had gone on" in refused.json()["error"]["what"]
+    assert await _texts(site, chat_id) == ["Turn 1", "The lamp is out.", "Turn 2", "It burns."]
+    assert len((await site.client.get(f"/api/chats/{chat_id}/branches")).json()) == 1
+
+
+async def test_an_older_reply_is_told_again_in_a_branch(site: Site) -> None:
+    chat_id, turns = await _played(site, "The lamp is lit.", "It burns.")
+    await site.settled()
+    await _again(site, chat_id, turns[2], "The lamp is out.", branch="dark")
+    assert await _texts(site, chat_id) == ["Turn 1", "The lamp is out."]
+    await site.settled()
+    await site.client.post(f"/api/chats/{chat_id}/branches/{chat_id}", json={"active": True})
+    assert await _texts(site, chat_id) == ["Turn 1", "The lamp is lit.", "Turn 2", "It burns."]

@@ -2,6 +2,7 @@
 import "./composer.js";
 import { render } from "./prose.js";
 import { keepBottom } from "./reader.js";
+import { fetchAll, fetchTurn, place, seat, setUnrest, unseat } from "./transcript.js";
 import { tell, troubleCard } from "./trouble.js";
 
 const root = document.getElementById("chat");
@@ -41,13 +42,17 @@ const bubble = (told) => {
     article.append(header, prose);
     known = { attempt: told.attempt, text: "", length: 0, element: article, prose, speaker: told.speaker_id };
     texts.set(told.run_id, known);
-    keepBottom(() => writing.append(article));
+    keepBottom(() => { writing.append(article); reseat(told.run_id); });
     busy();
   }
   if (known.attempt !== told.attempt) { known.attempt = told.attempt; known.text = ""; known.length = 0; }
   return known;
 };
 
+const reseat = (runId) => {
+  const first = runs.get(runId)?.alternative_of;
+  if (first && texts.has(runId)) seat(texts.get(runId).element, first);
+};
 const show = (known) => keepBottom(() => render(known.prose, known.text));
 let painting = new Set();
 const paint = (known) => {
@@ -71,41 +76,42 @@ const onPartial = (told) => {
 };
 const dropBubble = (runId) => {
   const known = texts.get(runId);
-  if (known) { painting.delete(known); known.element.remove(); texts.delete(runId); }
+  if (known) { painting.delete(known); unseat(known.element); known.element.remove(); texts.delete(runId); }
 };
 // after a reconnect the server tells at once what is still being written; what it does not tell is over
 const dropStale = () => texts.forEach((known, runId) => { if (known.stale) dropBubble(runId); });
 
-// ---- turns, each once, in dialogue order
-const before = (a, b) => Number(a.dataset.anchor) - Number(b.dataset.anchor) || Number(a.dataset.id) - Number(b.dataset.id);
-const place = (fresh) => {
-  const old = document.getElementById(fresh.id);
-  if (old) { old.replaceWith(fresh); return; }
-  const later = [...turns.querySelectorAll(".turn")].reverse();
-  const after = later.find((turn) => before(turn, fresh) < 0);
-  if (after) after.after(fresh); else turns.append(fresh);
-};
-const fetchTurn = async (id) => {
-  for (let wait = 200; ; wait = Math.min(wait * 2, 2000)) {
-    try {
-      const answer = await fetch(`/chats/${chat}/turns/${id}`, { headers: { accept: "text/html" } });
-      if (answer.ok) return await answer.text();
-      if (answer.status < 500) return null;
-    } catch { /* the server is away; the stream reconnects and so do we */ }
-    await new Promise((resolve) => setTimeout(resolve, wait));
-  }
-};
+// ---- turns
 const onTurn = (event) => {
+  if (!event.live) return;
+  if (event.payload.alternative_of) { onOthersCount(); return; } // it took the place of another
   inserting = inserting.then(async () => {
-    const html = await fetchTurn(event.id);
-    if (html === null) return;
-    const holder = document.createElement("template");
-    holder.innerHTML = html;
-    const fresh = holder.content.querySelector(".turn");
+    const fresh = await fetchTurn(event.id);
+    if (fresh === null) return;
     keepBottom(() => { if (event.run_id) dropBubble(event.run_id); place(fresh); });
     if (event.kind === "turn.assistant") said.textContent = `${nameOf(event.payload.speaker_id)}: ${event.payload.text}`;
   });
 };
+// other turns count than before; the server tells right after this what is being written among them
+const onOthersCount = () => {
+  texts.forEach((known) => { known.stale = true; });
+  onOtherWords();
+};
+let due = false;
+const onOtherWords = () => {
+  document.dispatchEvent(new CustomEvent("fabula:changed", { detail: EVERY_PART }));
+  if (due) return;
+  due = true;
+  inserting = inserting.then(async () => {
+    due = false;
+    await fetchAll();
+    dropStale();
+    texts.forEach((_, runId) => reseat(runId));
+    htmx.trigger("#cast", "refresh");
+  });
+};
+
+document.addEventListener("fabula:stale", () => onOtherWords());
 
 const onRenamed = (title) => {
   document.getElementById("title").textContent = title;
@@ -118,7 +124,7 @@ const onRun = (told) => {
   if (["done", "cancelled"].includes(told.state)) {
     runs.delete(told.run_id);
     inserting = inserting.then(() => keepBottom(() => dropBubble(told.run_id))); // its turn, if any, comes first
-  } else runs.set(told.run_id, told);
+  } else { runs.set(told.run_id, told); reseat(told.run_id); }
   if (["backoff", "dead"].includes(told.state)) {
     const card = troubleCard(told);
     keepBottom(() => (old ? old.replaceWith(card) : trouble.append(card)));
@@ -132,6 +138,8 @@ const busy = () => {
   const speakers = active.filter((run) => run.stage === "narrate").map((run) => texts.get(run.run_id)?.speaker ?? floors.get(run.event_id));
   const known = [...new Set(speakers.filter((id) => id !== undefined))].map(nameOf);
   const bots = Object.values(names());
+  setUnrest([...runs.values()].some((run) => ["ready", "running", "backoff"].includes(run.state)));
+  if (active.length && !active.some((run) => run.live)) { tell("A reply is being written in another branch."); return; }
   const who = known.join(" and ") || (bots.length === 1 ? bots[0] : "Someone");
   tell(active.length ? `${who} ${known.length > 1 ? "are" : "is"} writing…${waiting ? ` ${waiting} more to answer.` : ""}` : "");
 };
@@ -146,7 +154,10 @@ const PARTS = { // kind of event → the pieces of the drawer that show it
   "memory.witness_changed": ["memories"], "significance.scored": ["memories"], "author_note.set": ["note"],
   "outcome.superseded": ["scene", "people", "edges", "memories"],
 };
-const KINDS = [...Object.keys(PARTS), "turn.user", "turn.assistant", "floor.given", "chat.renamed", "chat.archived", "chat.started", "opening.proposed", "opening.confirmed"];
+const EVERY_PART = ["scene", "people", "edges", "memories", "note"];
+const CONTROLS = ["turn.retracted", "turn.selected", "branch.switched", "change.undone"]; // which turns count
+const CHANGES = ["turn.edited", "turn.hidden"]; // what stands in them
+const KINDS = [...CONTROLS, ...CHANGES, ...Object.keys(PARTS), "turn.user", "turn.assistant", "floor.given", "chat.renamed", "chat.archived", "chat.started", "opening.proposed", "opening.confirmed"];
 const connect = () => {
   stream = new EventSource(`/api/chats/${chat}/events?after=${position}`);
   const on = (name, act) => stream.addEventListener(name, (message) => act(JSON.parse(message.data)));
@@ -164,9 +175,11 @@ const connect = () => {
     const event = JSON.parse(message.data);
     if (event.id <= position) return;
     position = event.id;
-    if (kind.startsWith("turn.")) onTurn(event);
+    if (CHANGES.includes(kind)) onOtherWords();
+    else if (CONTROLS.includes(kind)) onOthersCount();
+    else if (kind.startsWith("turn.")) onTurn(event);
     if (kind === "chat.renamed") onRenamed(event.payload.title);
-    if (kind === "floor.given") floors.set(event.id, event.payload.speaker_id);
+    if (kind === "floor.given" && event.live) floors.set(event.id, event.payload.speaker_id);
     if (kind.startsWith("guest.")) htmx.trigger("#cast", "refresh");
     const own = document.querySelector("#opening[data-reading] > details[open]"); // the reader says it themselves
     if (kind === "opening.proposed" && "draft" in root.dataset && !own) htmx.trigger("#opening", "refresh");

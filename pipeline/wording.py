@@ -1,0 +1,62 @@
+"""Wording: kinds of events in plain words, for whoever is told what falls or what was undone."""
+
+from collections.abc import Iterable, Mapping
+
+THINGS: Mapping[str, tuple[str, str]] = {
+    "turn.user": ("turn of yours", "turns of yours"),
+    "turn.assistant": ("reply", "replies"),
+    "turn.edited": ("edit of a turn", "edits of turns"),
+    "turn.hidden": ("hiding of a turn", "hidings of turns"),
+    "turn.selected": ("choice of an alternative", "choices of alternatives"),
+    "turn.retracted": ("retraction", "retractions"),
+    "floor.given": ("decision who speaks", "decisions who speaks"),
+    "significance.scored": ("judgement of what matters", "judgements of what matters"),
+    "decision.defaulted": ("decision that fell to its default", "decisions that fell to their default"),
+    "memory.written": ("memory", "memories"),
+    "memory.edited": ("correction of a memory", "corrections of memories"),
+    "memory.pinned": ("pin on a memory", "pins on memories"),
+    "memory.unpinned": ("unpinning of a memory", "unpinnings of memories"),
+    "memory.witness_changed": ("change of who perceived something", "changes of who perceived something"),
+    "memory.embedded": ("record for finding a memory", "records for finding memories"),
+    "edge.updated": ("change of a relationship", "changes of relationships"),
+    "edge.summarized": ("summary of a relationship", "summaries of relationships"),
+    "edge.fact_removed": ("removal of something known", "removals of something known"),
+    "group.updated": ("change of how all stand to each other", "changes of how all stand to each other"),
+    "entity.changed": ("change of mood, goals or status", "changes of mood, goals or status"),
+    "activity.changed": ("change of what somebody does", "changes of what somebody does"),
+    "inventory.changed": ("change of what somebody carries", "changes of what somebody carries"),
+    "container.created": ("new place", "new places"),
+    "container.changed": ("change of a place", "changes of places"),
+    "scene.opened": ("beginning of a scene", "beginnings of scenes"),
+    "scene.closed": ("end of a scene", "ends of scenes"),
+    "scene.summarized": ("summary of a scene", "summaries of scenes"),
+    "world.changed": ("change of time or weather", "changes of time or weather"),
+    "guest.added": ("arrival of a guest", "arrivals of guests"),
+    "guest.removed": ("leaving of a guest", "leavings of guests"),
+    "author_note.set": ("author's note", "author's notes"),
+    "thread.opened": ("open thread", "open threads"),
+    "thread.updated": ("change of a thread", "changes of threads"),
+    "thread.closed": ("end of a thread", "ends of threads"),
+    "branch.switched": ("change to another branch", "changes to another branch"),
+    "branch.forked": ("new branch", "new branches"),
+    "outcome.superseded": ("replay of a stage", "replays of a stage"),
+}
+"""Kind → one of them, several of them."""
+
+
+def counted(kinds: Mapping[str, int]) -> list[str]:
+    """So many of each, in words. A kind without words of its own is told by its name."""
+    return [f"{number} {_thing(kind, number)}" for kind, number in kinds.items()]
+
+
+def undone(kinds: Iterable[str]) -> str:
+    """What an undo has undone, as a sentence."""
+    acts = dict.fromkeys(kinds)
+    if "branch.switched" in acts:  # whoever goes back takes along how the turns stood: all of it one act
+        acts = {"branch.switched": None}
+    return f"Undone: {', '.join(_thing(kind, 1) for kind in acts)}."
+
+
+def _thing(kind: str, number: int) -> str:
+    one, several = THINGS.get(kind, (f"entry of kind {kind}", f"entries of kind {kind}"))
+    return one if number == 1 else several
