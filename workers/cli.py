@@ -20,7 +20,7 @@ from store import interventions, queries, rebuild
 from store.errors import FabulaError, Invalid, NotFound
 from store.events import BotAuthored
 from store.store import Store
-from workers import cli_knowing, cli_replay, measuring, saying, serving
+from workers import cli_history, cli_knowing, cli_replay, measuring, saying, serving
 from workers.cli_options import ChatOption, Data, Json, Model, StageOption, paths_of, store_of
 from workers.terminal import OUT, explain, show_json, show_table, write
 
@@ -255,6 +255,8 @@ def connect(
 app.command()(cli_knowing.prompt)
 app.command()(cli_knowing.why)
 app.command()(cli_replay.replay)
+for command in cli_history.COMMANDS:
+    app.command()(command)
 
 
 def main() -> None:
