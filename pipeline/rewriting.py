@@ -229,7 +229,8 @@ class Rewriting:
 
 def falls(txn: Txn, turn_id: int) -> Falls:
     falling = history.falls_with(txn.connection, turn_id)
-    texts = [str(getattr(one.payload, "text", "")) for one in falling if one.kind.startswith("turn.")]
+    turns = [one.id for one in falling if one.kind in ("turn.user", "turn.assistant")]
+    texts = [views.told_text(txn.connection, one) for one in turns]
     return Falls(turn_id, len(falling), dict(Counter(one.kind for one in falling)), tuple(texts))
 
 

@@ -32,7 +32,7 @@ Facts = Mapping[str, Any]
 
 
 Apply = Callable[[Rewriting, int, int, Typed], Awaitable[str]]
-"""Does it to a turn of a chat, and says what was done."""
+"""Does it to a turn of a chat, and says what was done, unless the page shows it anyway."""
 
 
 async def _nothing_more(_engine: Engine, _turn: Turn) -> Facts:
@@ -52,12 +52,12 @@ class Act:
 async def _again(rewriting: Rewriting, chat_id: int, turn_id: int, typed: Typed) -> str:
     branch = typed.text("name").strip() or "told again" if typed.text("where") == "branch" else ""
     await rewriting.regenerate(chat_id, turn_id, branch=branch)
-    return f"Told again in the new branch “{branch}”." if branch else "It is being told again."
+    return f"The story goes on in the new branch “{branch}”." if branch else ""
 
 
 async def _carry_on(rewriting: Rewriting, chat_id: int, turn_id: int, _typed: Typed) -> str:
     await rewriting.regenerate(chat_id, turn_id, extend=True)
-    return "It is being carried on."
+    return ""
 
 
 async def _select(rewriting: Rewriting, chat_id: int, turn_id: int, _typed: Typed) -> str:

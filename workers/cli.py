@@ -20,7 +20,17 @@ from store import interventions, queries, rebuild
 from store.errors import FabulaError, Invalid, NotFound
 from store.events import BotAuthored
 from store.store import Store
-from workers import cli_backups, cli_knowing, cli_purge, cli_replay, cli_snapshots, measuring, saying, serving
+from workers import (
+    cli_backups,
+    cli_history,
+    cli_knowing,
+    cli_purge,
+    cli_replay,
+    cli_snapshots,
+    measuring,
+    saying,
+    serving,
+)
 from workers.cli_options import ChatOption, Data, Json, Model, StageOption, paths_of, store_of
 from workers.terminal import OUT, explain, show_json, show_table, write
 
@@ -263,6 +273,8 @@ app.command()(cli_snapshots.snapshot)
 app.command("snapshots")(cli_snapshots.snapshots_)
 app.command()(cli_snapshots.snapshot_show)
 app.command()(cli_snapshots.snapshot_restore)
+for command in cli_history.COMMANDS:
+    app.command()(command)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Any
 
 import trio
 
@@ -28,7 +29,29 @@ async def say(
         engine = program.engine
         after = log.position(engine.store.hot)
         sent = await engine.play.send_turn(chat_id, text)
-        await _follow(engine, chat_id, after, sent.event_id, write)
+        await _follow(engine, chat_id, after, lambda told: told["payload"]["answers"] == sent.event_id, write)
+
+
+async def tell_again(
+    paths: DataPaths,
+    chat_id: int,
+    turn_id: int,
+    *,
+    extend: bool,
+    branch: str,
+    model: str | None,
+    write: Callable[[str], None],
+) -> None:
+    """Ask for another alternative of a reply and write it as it comes; works itself as `say` does.
+
+    Raises:
+        FabulaError: it was refused, or could not be written.
+    """
+    async with open_program(paths, model=model, work=not _somebody_works(paths)) as program:
+        engine = program.engine
+        after = log.position(engine.store.hot)
+        floor = await engine.rewriting.regenerate(chat_id, turn_id, extend=extend, branch=branch)
+        await _follow(engine, chat_id, after, lambda told: told["cause_id"] == floor, write)
 
 
 def _somebody_works(paths: DataPaths) -> bool:
@@ -37,8 +60,13 @@ def _somebody_works(paths: DataPaths) -> bool:
 
 
 async def _follow(
-    engine: Engine, chat_id: int, after: int, turn_id: int, write: Callable[[str], None]
+    engine: Engine,
+    chat_id: int,
+    after: int,
+    awaited: Callable[[dict[str, Any]], bool],
+    write: Callable[[str], None],
 ) -> None:
+    """Write what is said until the awaited reply is there."""
     written: dict[int, int] = {}
     with engine.feed.subscribe(chat_id, after) as subscription:
         async with aclosing(aiter(subscription)) as items:
@@ -48,7 +76,7 @@ async def _follow(
                     _write_more(told, written, write)
                 elif item.event == "run":
                     _raise_if_dead(told)
-                elif item.event == "turn.assistant" and told["payload"]["answers"] == turn_id:
+                elif item.event == "turn.assistant" and awaited(told):
                     write(told["payload"]["text"][written.get(told["run_id"], 0) :] + "\n")
                     return
 

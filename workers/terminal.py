@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from store.errors import FabulaError
 
@@ -47,7 +48,7 @@ def show_table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Non
     for column in columns:
         table.add_column(column)
     for row in rows:
-        table.add_row(*(str(row.get(column, "")) for column in columns))
+        table.add_row(*(Text(str(row.get(column, ""))) for column in columns))
     OUT.print(table)
 
 

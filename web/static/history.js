@@ -36,7 +36,7 @@ const open = () => {
 const shown = (piece) => {
   dialog.innerHTML = piece; // our own page's rendering, everything in it escaped there
   open();
-  const first = dialog.querySelector("[role=alert]") ? null : dialog.querySelector("input[name=name]:not(details input)");
+  const first = dialog.querySelector("[role=alert]") ? null : dialog.querySelector("input[required]:not(details input)");
   (first || dialog.querySelector("h2"))?.focus({ preventScroll: true });
   dialog.scrollTop = 0;
 };

@@ -1,0 +1,119 @@
+"""The past from the command line: told again, swiped, edited, retracted, rewound, branched, undone."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from store.errors import Conflict, FabulaError, NotFound, Refused
+from tests.processes import FakeProcess, fake_process, narrate_with
+from workers.cli import app
+
+Fabula = Callable[..., Result]
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeProcess]:
+    with fake_process() as process:
+        yield process
+
+
+@pytest.fixture
+def fabula(fake: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fabula:
+    """Runs a command on a chat 2 of you and Ada, in which one exchange was played."""
+    monkeypatch.setenv("FABULA_EMBED", "off")
+    monkeypatch.setenv("COLUMNS", "200")
+    narrate_with(tmp_path, fake.base_url)
+
+    def run(*arguments: object, answer: str = "") -> Result:
+        typed = [str(one) for one in arguments]
+        return CliRunner().invoke(app, [*typed, "--data", str(tmp_path)], input=answer)
+
+    assert run("bot", "new", "Ada").exit_code == 0
+    assert run("chat", "new", 1).stdout == "2\n"
+    fake.script({"text": "The lamp is [red]lit[/red]."})
+    assert run("say", 2, "Only me.").exit_code == 0
+    return run
+
+
+def told(fabula: Fabula) -> list[dict[str, Any]]:
+    return list(json.loads(fabula("turns", 2, "--json").stdout))
+
+
+def texts(fabula: Fabula) -> list[str]:
+    return [one["text"] for one in told(fabula)]
+
+
+def refusal(result: Result) -> FabulaError:
+    error: BaseException | None = result.exception
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, FabulaError), result.output
+    return error
+
+
+def test_a_reply_is_told_again_and_swiped_back(fabula: Fabula, fake: FakeProcess) -> None:
+    assert "The lamp is [red]lit[/red]." in fabula("turns", 2).stdout
+    first = told(fabula)[-1]["id"]
+    fabula("drain")
+    fake.script({"text": "The lamp is out."})
+    assert "The lamp is out." in fabula("regenerate", 2).stdout
+    now = told(fabula)[-1]
+    assert (now["text"], len(now["alternatives"])) == ("The lamp is out.", 2)
+    fabula("drain")
+    assert "holds now" in fabula("swipe", 2, first).stdout
+    assert "holds already" in fabula("swipe", 2, first).stdout
+    assert texts(fabula) == ["Only me.", "The lamp is [red]lit[/red]."]
+    assert "Undone: choice of an alternative." in fabula("undo", 2).stdout
+    assert f"{first} [{now['id']}]" in fabula("turns", 2).stdout
+
+
+def test_a_turn_is_edited_and_retracted_after_a_preview(fabula: Fabula) -> None:
+    fabula("drain")
+    yours = told(fabula)[0]["id"]
+    assert fabula("edit-turn", 2, yours, "It is me.").stdout == "Edited.\n"
+    kept = fabula("retract", 2, yours, answer="n\n")
+    assert kept.exit_code == 1
+    assert "It is me." in kept.stdout
+    assert "2 memories" in kept.stdout
+    assert len(told(fabula)) == 2
+    assert "Retracted." in fabula("retract", 2, yours, "--yes").stdout
+    assert told(fabula) == []
+    assert "Undone: retraction." in fabula("undo", 2).stdout
+    assert texts(fabula)[0] == "It is me."
+
+
+def test_a_story_is_rewound_branched_and_switched(fabula: Fabula, fake: FakeProcess) -> None:
+    fake.script({"text": "It burns."})
+    fabula("say", 2, "And now?")
+    fabula("drain")
+    reply = told(fabula)[1]["id"]
+    made = int(fabula("branch", 2, reply, "aside").stdout)
+    assert len(told(fabula)) == 4
+    rewound = int(fabula("rewind", 2, reply, "--name", "back").stdout)
+    assert len(told(fabula)) == 2
+    listed = json.loads(fabula("branches", 2, "--json").stdout)
+    assert [(one["id"], one["name"], one["active"]) for one in listed] == [
+        (2, "main", False),
+        (made, "aside", False),
+        (rewound, "back", True),
+    ]
+    assert listed[0]["last_said"] == "It burns."
+    assert "It burns." in fabula("branches", 2).stdout
+    assert "goes on in branch 2" in fabula("switch", 2, 2).stdout
+    assert "there already" in fabula("switch", 2, 2).stdout
+    assert texts(fabula)[-1] == "It burns."
+
+
+def test_what_cannot_be_is_refused_with_its_reason(fabula: Fabula) -> None:
+    yours = told(fabula)[0]["id"]
+    assert isinstance(refusal(fabula("turns", 99)), NotFound)
+    assert isinstance(refusal(fabula("swipe", 2, 999)), NotFound | Conflict)
+    assert isinstance(refusal(fabula("regenerate", 2, yours)), Refused)
+    assert isinstance(refusal(fabula("switch", 2, 999)), NotFound)
+    assert isinstance(refusal(fabula("rewind", 2, told(fabula)[-1]["id"])), Refused)
+    assert isinstance(refusal(fabula("undo", 2)), Refused)
+    assert fabula("retract", 2, "x").exit_code == 2
