@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.corrections import Corrections
+from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.offer import Offer
 from pipeline.play import Play
 from pipeline.rewriting import Rewriting
+from pipeline.tokens import TokenCounter
 from store.store import Store
 
 
@@ -25,6 +27,12 @@ class Engine:
     working: bool
     metrics: Callable[[], bytes]
     trouble: Callable[[], list[str]]
+    counter: TokenCounter
+
+    @property
+    def drafting(self) -> Drafting:
+        """The person's next line, drafted."""
+        return Drafting(self.store.hot, self.endpoints, self.counter, working=self.working)
 
     @property
     def rewriting(self) -> Rewriting:
