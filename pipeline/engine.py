@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.corrections import Corrections
+from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.offer import Offer
 from pipeline.play import Play
 from pipeline.rewriting import Rewriting
+from pipeline.tokens import TokenCounter
 from store.store import Store
 
 
@@ -26,8 +28,14 @@ class Engine:
     working: bool
     metrics: Callable[[], bytes]
     trouble: Callable[[], list[str]]
+    counter: TokenCounter
     snapshots: Path
     """Where chats are kept as files."""
+
+    @property
+    def drafting(self) -> Drafting:
+        """The person's next line, drafted."""
+        return Drafting(self.store.hot, self.endpoints, self.counter, working=self.working)
 
     @property
     def rewriting(self) -> Rewriting:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import apsw
-from starlette.requests import Request
+import trio
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from store import history
-from store.errors import Invalid
+from store.errors import FabulaError, Invalid
 from store.views import Turn
 from web.models import IdOut, TurnOut
 from web.models_history import (
@@ -15,6 +16,7 @@ from web.models_history import (
     BranchChangeIn,
     BranchIn,
     BranchOut,
+    DraftOut,
     FallsOut,
     RetractIn,
     RewindIn,
@@ -103,6 +105,32 @@ async def change_branch(request: Request) -> Response:
     return answer(CorrectedOut(event_id=changed))
 
 
+async def draft(request: Request) -> Response:
+    """Whoever leaves ends the request to the model as well."""
+    await request.body()
+    chat_id = request.path_params["chat_id"]
+    engine = engine_of(request)
+    drafted: list[str | FabulaError] = []
+
+    async def write(over: trio.CancelScope) -> None:
+        try:
+            drafted.append(await engine.drafting.draft(chat_id))
+        except FabulaError as error:
+            drafted.append(error)
+        over.cancel()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write, nursery.cancel_scope)
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        nursery.cancel_scope.cancel()
+    if not drafted:
+        raise ClientDisconnect
+    if isinstance(drafted[0], FabulaError):
+        raise drafted[0]
+    return answer(DraftOut(text=drafted[0]))
+
+
 async def undo(request: Request) -> Response:
     undone = await engine_of(request).rewriting.undo(request.path_params["chat_id"])
     return answer(UndoneOut(kinds=list(undone)))
@@ -154,6 +182,9 @@ OPERATIONS: Sequence[Operation] = (
         201,
         takes=RewindIn,
         gives=IdOut,
+    ),
+    Operation(
+        "POST", CHAT + "/draft", "Draft the person's next line; nothing is recorded", draft, gives=DraftOut
     ),
     Operation("POST", CHAT + "/undo", "Undo what the person did last", undo, gives=UndoneOut),
 )

@@ -62,5 +62,9 @@ class BranchChangeIn(BaseModel):
     active: bool | None = Field(default=None, description="true: the story goes on here")
 
 
+class DraftOut(BaseModel):
+    text: str = Field(description="Not sent and not recorded; send it as a turn if you like it")
+
+
 class UndoneOut(BaseModel):
     kinds: list[str] = Field(description="What was undone")

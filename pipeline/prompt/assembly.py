@@ -71,7 +71,7 @@ def assemble(scene: Scene, counter: ModelCounter, budgets: Budgets, *, layout: L
     blocks = (identity, persona, *_ordered(known, _dialogue(window)), *fixed[2:])
     beside = sum(counter.message(text) for _, text in opening) + parts.note_tokens
     account = partial(_breakdown, blocks, budgets, layout, beside=beside)
-    return Prompt(_spoken(spoken), blocks, account)
+    return Prompt(messages_of(spoken), blocks, account)
 
 
 def _recalled(scene: Scene, lines: Sequence[Said], counter: ModelCounter, room: int) -> list[Fitted]:
@@ -184,7 +184,7 @@ def _told(lines: Sequence[Said], speaker_id: int, note: str) -> Iterator[Speech]
         yield "user", note
 
 
-def _spoken(speeches: Iterable[Speech]) -> tuple[Message, ...]:
+def messages_of(speeches: Iterable[Speech]) -> tuple[Message, ...]:
     """Neighbours of one role become one message, as many chat templates demand; so closing words join your
     last one, because a second system message is refused by as many."""
     by_role = groupby(((role, text) for role, text in speeches if text), key=itemgetter(0))

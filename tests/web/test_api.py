@@ -141,6 +141,7 @@ class Events:
         self._port = int(site.address.rpartition(":")[2])
         self._read = b""
         self.ids: list[int] = []
+        self.told: list[tuple[str, dict[str, Any]]] = []
 
     async def __aenter__(self) -> "Events":
         self._stream = await trio.open_tcp_stream("127.0.0.1", self._port)
@@ -156,6 +157,8 @@ class Events:
                 fields = await self._event()
                 if "id" in fields:
                     self.ids.append(int(fields["id"]))
+                if "event" in fields:
+                    self.told.append((fields["event"], json.loads(fields["data"])))
                 if fields.get("event") == kind:
                     return dict(json.loads(fields["data"]))
 

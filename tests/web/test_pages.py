@@ -104,7 +104,16 @@ async def test_a_page_full_of_marks_is_rendered_beside_the_others(site: Site) ->
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/bots", "/bots/new", "/chats/{chat}", "/chats/{chat}/drawer", "/nowhere"]
+    "path",
+    [
+        "/",
+        "/bots",
+        "/bots/new",
+        "/chats/{chat}",
+        "/chats/{chat}/drawer",
+        "/chats/{chat}/branches",
+        "/nowhere",
+    ],
 )
 async def test_every_page_has_its_landmarks_and_every_field_a_label(site: Site, path: str) -> None:
     chat_id = await site.chat("Hello.")
@@ -120,7 +129,15 @@ async def test_every_page_has_its_landmarks_and_every_field_a_label(site: Site, 
 
 
 async def test_scripts_and_styles_are_asked_for_again_after_an_update(site: Site) -> None:
-    for name in ("chat.js", "composer.js", "fabula.js", "fabula.css", "htmx.min.js"):
+    for name in (
+        "chat.js",
+        "composer.js",
+        "history.js",
+        "history.css",
+        "fabula.js",
+        "fabula.css",
+        "htmx.min.js",
+    ):
         answer = await site.client.get(f"/static/{name}")
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
         again = await site.client.get(f"/static/{name}", headers={"if-none-match": answer.headers["etag"]})

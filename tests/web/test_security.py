@@ -48,7 +48,10 @@ async def test_our_own_form_is_taken(site: Site) -> None:
 
 async def test_every_page_carries_the_policy_and_no_inline_script(site: Site) -> None:
     chat_id = await site.chat(NASTY)
-    for path in ("/", "/bots", "/bots/new", f"/chats/{chat_id}", f"/chats/{chat_id}/drawer", "/nothing"):
+    first = (await site.client.get(f"/api/chats/{chat_id}/turns")).json()[0]["id"]
+    asked = [f"/chats/{chat_id}/turns/{first}/{act}" for act in ("edit", "retract", "branch", "rewind")]
+    chat = [f"/chats/{chat_id}", f"/chats/{chat_id}/drawer", f"/chats/{chat_id}/branches", *asked]
+    for path in ("/", "/bots", "/bots/new", *chat, "/nothing"):
         answer = await site.client.get(path, headers={"accept": "text/html"})
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy

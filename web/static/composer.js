@@ -17,7 +17,7 @@ const keep = (text) => {
   try { if (text) localStorage.setItem(draftKey, text); else localStorage.removeItem(draftKey); } catch { /* no storage: no draft */ }
 };
 const kept = () => { try { return localStorage.getItem(draftKey) || ""; } catch { return ""; } };
-const failed = (error) => {
+export const failed = (error) => {
   document.getElementById("trouble-send")?.remove();
   const card = troubleCard({ run_id: "send", state: "failed", error });
   card.querySelector(".actions").remove();

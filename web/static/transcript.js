@@ -18,7 +18,7 @@ const settle = (holder) => holder.querySelectorAll(CALM).forEach((button) => {
 export const setUnrest = (value) => {
   if (unrest === value) return;
   unrest = value;
-  settle(turns);
+  settle(root);
 };
 turns.addEventListener("htmx:afterSettle", () => settle(turns));
 
