@@ -36,7 +36,7 @@ test: check
 	$(BIN)/python -m pytest $(ARGS)
 
 bench: $(DEV)
-	for name in hop chain turn rebuild sse open start retrieval prefix; do $(BIN)/fabula bench $$name $(ARGS) || exit 1; done
+	for name in hop chain turn rebuild sse open start retrieval prefix history; do $(BIN)/fabula bench $$name $(ARGS) || exit 1; done
 
 clean:
 	rm -rf $(VENV) build *.egg-info
