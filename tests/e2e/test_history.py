@@ -1,8 +1,10 @@
 """The past in a real browser: told again, swiped, edited, hidden, retracted, undone, rewound, in two tabs."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -58,11 +60,13 @@ def see(pages: tuple[Page, ...], *expected: str) -> None:
 
 def calm(address: str) -> None:
     """Wait until nothing is left to run, so that a script answers what it is meant for."""
-    for _ in range(400):
-        states = ("waiting", "ready", "running", "backoff")
-        if not any(httpx.get(f"{address}/api/runs?state={state}").json() for state in states):
-            return
-    raise AssertionError("runs go on and on")
+    over = time.monotonic() + WAIT_MS / 1000
+    while any(run["state"] not in ("done", "dead", "cancelled") for run in newest_runs(address)):
+        assert time.monotonic() < over, f"runs go on and on: {newest_runs(address)[:3]}"
+
+
+def newest_runs(address: str) -> list[dict[str, Any]]:
+    return list(httpx.get(f"{address}/api/runs").json())
 
 
 def say(page: Page, fake: FakeProcess, text: str, reply: str) -> None:

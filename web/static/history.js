@@ -1,4 +1,6 @@
 // What a person does to the past: acts on a turn, the questions asked first, branches, undo.
+import { settle } from "./transcript.js";
+
 const { chat } = document.getElementById("chat").dataset;
 const turns = document.getElementById("turns");
 const dialog = document.getElementById("past");
@@ -143,7 +145,8 @@ const act = async (button) => {
   const direct = button.formMethod !== "get" || (button.dataset.act === "again" && isLast(article));
   button.disabled = true;
   const answer = await ask(path, direct ? new URLSearchParams() : null);
-  button.disabled = button.dataset.fixed === "yes";
+  button.disabled = false;
+  settle(article);
   settled(answer);
 };
 turns.addEventListener("click", (event) => {

@@ -11,9 +11,8 @@ const told = () => [...turns.querySelectorAll(TURN)];
 // ---- while a reply is written, no other may take its place
 const CALM = "button.calm";
 let unrest = false;
-const settle = (holder) => holder.querySelectorAll(CALM).forEach((button) => {
-  button.dataset.fixed ??= button.disabled ? "yes" : "no"; // what the server disabled stays so
-  button.disabled = unrest || button.dataset.fixed === "yes";
+export const settle = (holder) => holder.querySelectorAll(CALM).forEach((button) => {
+  button.disabled = unrest || "fixed" in button.dataset; // there is nothing before the first alternative
 });
 export const setUnrest = (value) => {
   if (unrest === value) return;
