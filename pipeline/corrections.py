@@ -132,7 +132,7 @@ class Corrections:
         cannot be told as one."""
 
         def step(txn: Txn) -> int | None:
-            chat = open_chat(txn, chat_id)
+            chat = open_chat(txn.connection, chat_id)
             scene = places.scene(txn.connection, chat.scene_id) if chat.scene_id is not None else None
             if scene is None or scene.container_id is None:
                 return settle(txn, chat, container)
@@ -279,7 +279,7 @@ class Corrections:
 
     async def _correct(self, chat_id: int, step: Step) -> int | None:
         def whole(txn: Txn) -> int | None:
-            chat = open_chat(txn, chat_id)
+            chat = open_chat(txn.connection, chat_id)
             payload = step(txn, chat)
             return txn.append(payload, chat_id=chat.id).id if payload is not None else None
 

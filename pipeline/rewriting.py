@@ -61,7 +61,7 @@ class Rewriting:
         """
 
         def step(txn: Txn) -> int:
-            turn = _turn(txn, chat_id, turn_id)
+            turn = _turn(txn.connection, chat_id, turn_id)
             if turn.speaker_id is None or turn.answers is None:
                 raise Refused(
                     f"The turn “{short(turn)}” is not an answer, so there is no other one to it.",
@@ -89,7 +89,7 @@ class Rewriting:
         """
 
         def step(txn: Txn) -> int | None:
-            open_chat(txn, chat_id)
+            open_chat(txn.connection, chat_id)
             if row(txn.connection, "SELECT 1 FROM turn WHERE id = ? AND chat_id = ?", (turn_id, chat_id)):
                 return None
             quiet(txn.connection, chat_id)
@@ -108,7 +108,7 @@ class Rewriting:
         edited = TurnEdited(turn_id=turn_id, text=text)
 
         def step(txn: Txn) -> int | None:
-            turn = _turn(txn, chat_id, turn_id)
+            turn = _turn(txn.connection, chat_id, turn_id)
             return None if turn.text == edited.text else txn.append(edited, chat_id=chat_id).id
 
         return await self._do(step)
@@ -117,7 +117,7 @@ class Rewriting:
         """Leave a turn out of view and prompt, or take it in again."""
 
         def step(txn: Txn) -> int | None:
-            if _turn(txn, chat_id, turn_id).hidden == hidden:
+            if _turn(txn.connection, chat_id, turn_id).hidden == hidden:
                 return None
             return txn.append(TurnHidden(turn_id=turn_id, hidden=hidden), chat_id=chat_id).id
 
@@ -126,11 +126,11 @@ class Rewriting:
     async def preview(self, chat_id: int, turn_id: int) -> Falls:
         """What would fall if the turn were retracted."""
 
-        def look(txn: Txn) -> Falls:
-            _turn(txn, chat_id, turn_id)
-            return falls(txn, turn_id)
+        def look(db: apsw.Connection) -> Falls:
+            _turn(db, chat_id, turn_id)
+            return falls(db, turn_id)
 
-        return await self._do(look)
+        return await self._store.read(look)
 
     async def retract(self, chat_id: int, turn_id: int, *, total: int | None = None) -> Falls:
         """Take a turn out with everything that came of it; `total` is what the person was shown.
@@ -140,8 +140,8 @@ class Rewriting:
         """
 
         def step(txn: Txn) -> Falls:
-            _turn(txn, chat_id, turn_id)
-            falling = falls(txn, turn_id)
+            _turn(txn.connection, chat_id, turn_id)
+            falling = falls(txn.connection, turn_id)
             if total is not None and falling.total != total:
                 raise Conflict(
                     f"By now {falling.total} entries would fall with this turn, not {total}.",
@@ -154,7 +154,7 @@ class Rewriting:
 
     async def fork(self, chat_id: int, turn_id: int, name: str) -> int:
         """A branch that shares the story up to the exchange of this turn; the story goes on where it is."""
-        return await self._do(lambda txn: fork(txn, _turn(txn, chat_id, turn_id), name))
+        return await self._do(lambda txn: fork(txn, _turn(txn.connection, chat_id, turn_id), name))
 
     async def rewind(self, chat_id: int, turn_id: int, name: str = "") -> int:
         """Go back to a turn: a new branch from there, in which the story goes on. What came after it stays
@@ -163,15 +163,15 @@ class Rewriting:
         Raises:
             Refused: nothing was said after it, or it was told after what follows it.
         """
-        await self._do(lambda txn: _later(txn, chat_id, turn_id))
-        await self._store.read(
-            lambda db: snapshots.take(
-                db, self._snapshots, chat_id, why="before-rewind", now=self._store.clock()
-            )
-        )
+
+        def keep(db: apsw.Connection) -> None:
+            _later(db, chat_id, turn_id)
+            snapshots.take(db, self._snapshots, chat_id, why="before-rewind", now=self._store.clock())
+
+        await self._store.read(keep)
 
         def step(txn: Txn) -> int:
-            turn = _later(txn, chat_id, turn_id)
+            turn = _later(txn.connection, chat_id, turn_id)
             branch_id = go_on_from(txn, turn, name or f"from “{short(turn)}”")
             rest = "SELECT id FROM turn WHERE chat_id = ? AND anchor_id = ? AND id > ? ORDER BY id"
             for (left,) in rows(txn.connection, rest, (chat_id, turn.anchor_id, turn.id)):
@@ -185,7 +185,7 @@ class Rewriting:
         """Go on in another branch; None when it is the one the story is in."""
 
         def step(txn: Txn) -> int | None:
-            open_chat(txn, chat_id)
+            open_chat(txn.connection, chat_id)
             if history.branch(txn.connection, chat_id, branch_id).active:
                 return None
             return txn.append(BranchSwitched(branch_id=branch_id), chat_id=chat_id).id
@@ -196,7 +196,7 @@ class Rewriting:
         renamed = BranchRenamed(branch_id=branch_id, name=name)
 
         def step(txn: Txn) -> int:
-            open_chat(txn, chat_id)
+            open_chat(txn.connection, chat_id)
             history.branch(txn.connection, chat_id, branch_id)
             return txn.append(renamed, chat_id=chat_id).id
 
@@ -210,7 +210,7 @@ class Rewriting:
         """
 
         def step(txn: Txn) -> tuple[str, ...]:
-            open_chat(txn, chat_id)
+            open_chat(txn.connection, chat_id)
             acts = history.last_change(txn.connection, chat_id)
             if not acts:
                 raise Refused("There is nothing to undo here.", hint="Turns are retracted, not undone.")
@@ -227,30 +227,30 @@ class Rewriting:
         return await self._store.writer.submit(step, durable=True)
 
 
-def falls(txn: Txn, turn_id: int) -> Falls:
-    falling = history.falls_with(txn.connection, turn_id)
+def falls(db: apsw.Connection, turn_id: int) -> Falls:
+    falling = history.falls_with(db, turn_id)
     turns = [one.id for one in falling if one.kind in ("turn.user", "turn.assistant")]
-    texts = [views.told_text(txn.connection, one) for one in turns]
+    texts = [views.told_text(db, one) for one in turns]
     return Falls(turn_id, len(falling), dict(Counter(one.kind for one in falling)), tuple(texts))
 
 
-def _turn(txn: Txn, chat_id: int, turn_id: int) -> Turn:
+def _turn(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:
     """A turn that counts, of a chat that may be played in."""
-    open_chat(txn, chat_id)
-    found = row(txn.connection, "SELECT chat_id FROM turn WHERE id = ?", (turn_id,))
+    open_chat(db, chat_id)
+    found = row(db, "SELECT chat_id FROM turn WHERE id = ?", (turn_id,))
     if found is None or found[0] != chat_id:
         raise NotFound(
             f"There is no turn {turn_id} in chat {chat_id}.",
             hint="It may have been retracted, or lie in another branch or alternative.",
         )
-    return views.turn(txn.connection, turn_id)
+    return views.turn(db, turn_id)
 
 
-def _later(txn: Txn, chat_id: int, turn_id: int) -> Turn:
+def _later(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:
     """A turn after which something was said."""
-    turn = _turn(txn, chat_id, turn_id)
+    turn = _turn(db, chat_id, turn_id)
     later = "SELECT 1 FROM turn WHERE chat_id = ? AND (anchor_id, id) > (?, ?) LIMIT 1"
-    if row(txn.connection, later, (chat_id, turn.anchor_id, turn.id)) is None:
+    if row(db, later, (chat_id, turn.anchor_id, turn.id)) is None:
         raise Refused(f"Nothing was said after “{short(turn)}”.", hint="It is the last turn.")
     return turn
 

@@ -8,6 +8,8 @@ conflict.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import apsw
+
 from store import memories, relations, views
 from store.errors import Conflict, Invalid, NotFound, Refused
 from store.events import YOU, Container
@@ -71,8 +73,8 @@ def _shown(values: tuple[str, ...]) -> str:
     return f"“{text[:SHOWN_CHARS]}{'…' if len(text) > SHOWN_CHARS else ''}”"
 
 
-def open_chat(txn: Txn, chat_id: int) -> Chat:
-    chat = views.chat(txn.connection, chat_id)
+def open_chat(db: apsw.Connection, chat_id: int) -> Chat:
+    chat = views.chat(db, chat_id)
     if chat.archived:
         raise Refused(f"The chat {chat.title!r} is archived.", hint="What is archived can only be read.")
     return chat

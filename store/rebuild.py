@@ -66,7 +66,7 @@ def heed(db: apsw.Connection, control: Event[Any]) -> list[Event[Any]]:
             with trail.followed(db, control):
                 project(db, control)
         return []
-    far = not trail.reaches(db, chat_id, first)
+    far = first < trail.begins(db, chat_id)
     then, now = Judge(db, before), Judge(db, after)
     tail = [
         (event, now.counts(event), then.counts(event))
@@ -78,8 +78,9 @@ def heed(db: apsw.Connection, control: Event[Any]) -> list[Event[Any]]:
         trail.begin(db, chat_id, tail[-TRAILED:][0][0].id, anew=True)
     else:
         trail.take_back(db, chat_id, first)
+    trailed = trail.begins(db, chat_id)
     for event, counts, _ in tail:
-        if counts and trail.reaches(db, chat_id, event.id):
+        if counts and event.id >= trailed:
             with trail.followed(db, event):
                 project(db, event)
         elif counts:

@@ -51,10 +51,10 @@ def followed(db: apsw.Connection, event: Event[Any]) -> Iterator[None]:
         _prune(db, event.chat_id)
 
 
-def reaches(db: apsw.Connection, chat_id: int, event_id: int) -> bool:
-    """Whether everything the chat's events from this one on have changed can be taken back."""
+def begins(db: apsw.Connection, chat_id: int) -> int:
+    """The event from which on everything that the chat's events have changed can be taken back."""
     found = row(db, "SELECT since FROM retelling WHERE chat_id = ?", (chat_id,))
-    return found is None or found[0] <= event_id
+    return found[0] if found else 0
 
 
 def begin(db: apsw.Connection, chat_id: int, event_id: int, *, anew: bool = False) -> None:

@@ -66,10 +66,11 @@ class Txn:
             for returned in heed(self.connection, event):
                 self._enqueue(returned, again=True)
             replays.set_aside(self.connection, chat_id, now=self.now)
-        elif isinstance(payload, ChatStarted) or is_live(self.connection, event_id):
+            counts = is_live(self.connection, event_id)
+        elif counts := isinstance(payload, ChatStarted) or is_live(self.connection, event_id):
             with followed(self.connection, event):
                 project(self.connection, event)
-        if is_live(self.connection, event_id):
+        if counts:
             self._enqueue(event)
         return event
 
