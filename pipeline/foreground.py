@@ -12,7 +12,7 @@ import trio
 
 @dataclass
 class Foreground:
-    """Who is in the foreground of this process; touched on the trio thread, `busy` read on any."""
+    """Those before whom others step back; touched on the trio thread, `busy` read on any."""
 
     on_calm: Callable[[], None] = lambda: None
     """Called when the last one leaves."""

@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import trio
 
+from pipeline.foreground import Foreground
+
 T = TypeVar("T")
 
 
@@ -19,8 +21,7 @@ T = TypeVar("T")
 class Precedence:
     """One bookkeeping decision at a time, and on a shared processor only while nobody goes ahead."""
 
-    _ahead: int = 0
-    _calm: trio.Event = field(default_factory=trio.Event)
+    _ahead: Foreground = field(default_factory=Foreground)
     _one: trio.CapacityLimiter = field(default_factory=lambda: trio.CapacityLimiter(1))
     _asking: trio.CancelScope | None = None
     _yields: Callable[[], bool] = lambda: False
@@ -28,23 +29,21 @@ class Precedence:
     @contextmanager
     def ahead(self) -> Iterator[None]:
         """While this lasts, what yields waits."""
-        self._ahead += 1
+        one = object()
+        self._ahead.enter(one)
         if self._asking is not None and self._yields():
             self._asking.cancel()
         try:
             yield
         finally:
-            self._ahead -= 1
-            if not self._ahead:
-                self._calm.set()
-                self._calm = trio.Event()
+            self._ahead.leave(one)
 
     async def between(self, ask: Callable[[], Awaitable[T]], *, yields: Callable[[], bool]) -> T:
         """Ask when it is our turn; `yields` says whether to step back for those who go ahead."""
         async with self._one:
             while True:
-                while yields() and self._ahead:
-                    await self._calm.wait()
+                while yields() and self._ahead.busy:
+                    await self._ahead.calm()
                 with trio.CancelScope() as scope:
                     self._asking, self._yields = scope, yields
                     try:
