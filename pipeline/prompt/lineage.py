@@ -39,6 +39,10 @@ CHECKS = {
         "SELECT entity_id FROM entity WHERE entity_id IN (SELECT value FROM json_each(:ids))"
         " AND chat_id = :chat"
     ),
+    Origin.DIGEST: (
+        "SELECT id FROM digest WHERE id IN (SELECT value FROM json_each(:ids)) AND chat_id = :chat"
+        " AND surfaced_by IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(told_by) WHERE value = :speaker)"
+    ),
 }
 """Which of the named rows the speaker may know. The plus signs keep SQLite from reading a whole chat by its
 index where a few rows are named."""
