@@ -35,6 +35,14 @@ CORRECTIONS = (
     "memory.witness_changed",
     "scene.closed",
     "scene.opened",
+    "story_event.cancelled",
+    "story_event.completed",
+    "story_event.edited",
+    "story_event.planned",
+    "story_event.started",
+    "thread.closed",
+    "thread.opened",
+    "thread.updated",
     "world.changed",
 )
 UNDOABLE = (*CHOICES, *CORRECTIONS)

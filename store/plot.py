@@ -101,6 +101,16 @@ def open_story_events(db: apsw.Connection, chat_id: int) -> list[StoryEvent]:
     return [_story_event(one) for one in found]
 
 
+def completed(db: apsw.Connection, chat_id: int) -> frozenset[int]:
+    """The story events of a chat that came to their end."""
+    found = rows(
+        db,
+        "SELECT id FROM story_event INDEXED BY story_event_chat WHERE chat_id = ? AND state = 'completed'",
+        (chat_id,),
+    )
+    return frozenset(story_event_id for (story_event_id,) in found)
+
+
 def thread(db: apsw.Connection, chat_id: int, thread_id: int) -> Thread:
     found = row(db, f"SELECT {THREAD} FROM thread WHERE id = ? AND chat_id = ?", (thread_id, chat_id))
     if found is None:
