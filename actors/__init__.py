@@ -8,6 +8,7 @@ from actors.interjection import interjection
 from actors.introduce import introduce
 from actors.kickoff import kickoff
 from actors.narrate import narrate
+from actors.plot import plot
 from actors.remember import remember
 from actors.scene import scene
 from actors.significance import significance
@@ -22,6 +23,7 @@ ALL: tuple[Stage, ...] = (
     significance,
     edges,
     activities,
+    plot,
     scene,
     summarize,
     introduce,

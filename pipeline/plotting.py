@@ -119,7 +119,9 @@ class Plotting:
             _refuse_undecided(txn, chat, event, standing, survives, keeps or {})
             over = StoryEventCompleted(story_event_id=event.id, gist=gist.strip(), reason=BY_HAND)
             saw = cast_of(txn.connection, chat, sorted(set(event.present) & set(chat.cast))).names
-            told = completed(chat, event, over, survives, standing, witnesses=saw, drew_on=(event.id,))
+            told = completed(
+                chat, event, over, survives, standing, there=chat.cast, witnesses=saw, drew_on=(event.id,)
+            )
             completed_id = _told(txn, chat, told)
             _follow(txn, chat.id, event.id, completed_id)
             return completed_id

@@ -52,6 +52,14 @@ class Thread:
     changed_by: int
 
 
+@dataclass(frozen=True, slots=True)
+class OpenPlot:
+    """The story events and threads of a chat that are open."""
+
+    events: tuple[StoryEvent, ...] = ()
+    threads: tuple[Thread, ...] = ()
+
+
 STORY_EVENT = (
     "id, chat_id, plan, state, present, scene_id, started_by, started_clock, ended_by, ended_clock, gist,"
     " reason, changed_by"
@@ -132,3 +140,19 @@ def open_threads(db: apsw.Connection, chat_id: int) -> list[Thread]:
         (chat_id,),
     )
     return [_thread(one) for one in found]
+
+
+def open_plot(db: apsw.Connection, chat_id: int) -> OpenPlot:
+    """What is open in a chat. One query where nothing is, because every turn asks."""
+    found = row(
+        db,
+        "SELECT EXISTS (SELECT 1 FROM story_event INDEXED BY story_event_open WHERE chat_id = ?1"
+        " AND state IN ('planned', 'active')),"
+        " EXISTS (SELECT 1 FROM thread INDEXED BY thread_open WHERE chat_id = ?1 AND closed_by IS NULL)",
+        (chat_id,),
+    )
+    events, held = found or (0, 0)
+    return OpenPlot(
+        tuple(open_story_events(db, chat_id)) if events else (),
+        tuple(open_threads(db, chat_id)) if held else (),
+    )

@@ -37,13 +37,14 @@ def completed(
     effects: Sequence[Effect],
     standing: Standing,
     *,
+    there: Collection[int],
     witnesses: Mapping[int, str],
     drew_on: tuple[int, ...] = (),
 ) -> Iterator[Payload]:
-    """A story event is over: the word of it, then the four things that survive, then what goes. The
-    `witnesses`, each under a name, saw it from its beginning to its end and remember the gist."""
+    """A story event is over: the word of it, then the four things that survive, then what goes. Those
+    `there` saw it end; the `witnesses`, each under a name, its beginning too, and they remember the gist."""
     yield over
-    promoted = consequences(effects, members=(YOU, *chat.members), present=tuple(witnesses), drew_on=drew_on)
+    promoted = consequences(effects, members=(YOU, *chat.members), present=there, drew_on=drew_on)
     yield from (one for one in promoted if not _held_already(one, event, standing))
     saw = tuple(sorted(witnesses))
     for owner_id in saw if over.gist.strip() else ():

@@ -5,7 +5,7 @@ know of the first before either is folded.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import apsw
 
@@ -27,11 +27,12 @@ from store.relations import EntityState
 
 @dataclass
 class Standing:
-    """`events` are the story events that are open."""
+    """`events` are the story events that are open; `over` those that are about to be completed."""
 
     states: dict[int, EntityState]
     places: dict[int, Container]
     events: dict[int, StoryEvent]
+    over: set[int] = field(default_factory=set)
 
     @classmethod
     def of(cls, db: apsw.Connection, chat_id: int) -> "Standing":
@@ -44,6 +45,11 @@ class Standing:
     def going_besides(self, event: StoryEvent) -> list[StoryEvent]:
         """The other story events that go on."""
         return [one for one in self.events.values() if one.state == "active" and one.id != event.id]
+
+    def returned(self, change: InventoryChanged) -> None:
+        """Take back a change of what somebody carries that is about to fall."""
+        back = InventoryChanged(entity_id=change.entity_id, gained=change.lost, lost=change.gained)
+        self._reckon(back)
 
     def reckoned(self, told: Iterator[Payload]) -> Iterator[Payload]:
         """The payloads, each reckoned in before the next is made."""
@@ -63,7 +69,10 @@ class Standing:
                     self.events[payload.story_event_id], state="active", present=payload.present
                 )
                 self.events[payload.story_event_id] = started
-            case StoryEventCompleted() | StoryEventExpired():
+            case StoryEventCompleted():
+                self.events.pop(payload.story_event_id, None)
+                self.over.add(payload.story_event_id)
+            case StoryEventExpired():
                 self.events.pop(payload.story_event_id, None)
 
 
