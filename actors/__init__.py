@@ -11,6 +11,7 @@ from actors.introduce import introduce
 from actors.kickoff import kickoff
 from actors.landing import landing
 from actors.narrate import narrate
+from actors.plot import plot
 from actors.remember import remember
 from actors.scene import scene
 from actors.significance import significance
@@ -26,6 +27,7 @@ ALL: tuple[Stage, ...] = (
     significance,
     edges,
     activities,
+    plot,
     scene,
     summarize,
     introduce,

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from pipeline.answers import Line, OneWord, Whole, few, said
+from pipeline.answers import Line, OneWord, Whole, clamped, few, said
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
@@ -21,8 +21,6 @@ from pipeline.whom import folded
 from store import relations, views
 from store.events import YOU, EdgeUpdated, Event, Fact, TurnAssistant, TurnUser
 
-MAX_CHANGE = 10
-"""How far one turn can move affinity or trust, either way."""
 MAX_TARGETS, MAX_LEARNT = 2, 2
 ROOM = 450
 KNOWN_SHOWN, KNOWN_COMPARED = 6, 200
@@ -87,10 +85,6 @@ async def edges(turn: Event[TurnUser | TurnAssistant], ctx: Context) -> Emits:
                     turn_id=turn.id if {observer, target} == pair else None,
                     drew_on=heard.turn_ids,
                 )
-
-
-def clamped(change: int) -> int:
-    return max(-MAX_CHANGE, min(MAX_CHANGE, change))
 
 
 def _pair(ctx: Context, moment: Moment) -> set[int]:

@@ -11,6 +11,7 @@ from pipeline.feed import Feed
 from pipeline.offer import Offer
 from pipeline.passing import Passing
 from pipeline.play import Play
+from pipeline.plotting import Plotting
 from pipeline.rewriting import Rewriting
 from pipeline.tokens import TokenCounter
 from store.store import Store
@@ -52,3 +53,8 @@ class Engine:
     def corrections(self) -> Corrections:
         """What a person sets right by hand."""
         return Corrections(self.store)
+
+    @property
+    def plotting(self) -> Plotting:
+        """What a person does about the plot by hand."""
+        return Plotting(self.store)

@@ -37,6 +37,14 @@ CORRECTIONS = (
     "scene.closed",
     "scene.opened",
     "time.skip_requested",
+    "story_event.cancelled",
+    "story_event.completed",
+    "story_event.edited",
+    "story_event.planned",
+    "story_event.started",
+    "thread.closed",
+    "thread.opened",
+    "thread.updated",
     "world.changed",
 )
 UNDOABLE = (*CHOICES, *CORRECTIONS)

@@ -6,15 +6,15 @@ since goes after it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import apsw
 
 from pipeline.prompt.blocks import Origin, Piece, Tier
-from pipeline.prompt.macros import substitute
+from pipeline.prompt.plot import story_events, threads
 from pipeline.prompt.scene import Configuration, Line, Part, Scene, Speaker, Where, You
-from store import meanwhile, memories, places, relations, views
+from pipeline.prompt.view import View
+from store import meanwhile, memories, places, plot, relations, views
 from store.events import YOU
 from store.memories import Memory
 from store.relations import Edge, EntityState, Known
@@ -44,25 +44,6 @@ Recall = Callable[[frozenset[int]], Sequence[Memory]]
 """Asked with the turns that stand in the prompt anyway, gives the memories to add, the dearest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the owner functions read from: the speaker's place in a chat at one moment."""
-
-    db: apsw.Connection
-    chat: Chat
-    speaker: Bot
-    names: Mapping[int, str]
-    states: Mapping[int, EntityState]
-
-    @property
-    def since(self) -> int:
-        """Where the present scene began in the log."""
-        return self.chat.scene_id or self.chat.id
-
-    def text(self, text: str) -> str:
-        return substitute(text, char=self.speaker.name, user=self.chat.you_name)
-
-
 def configuration_of(chat: Chat) -> Configuration:
     """Who is in the scene now."""
     if YOU not in chat.cast:
@@ -87,7 +68,8 @@ def scene_before(
         NotFound: the turn's chat or the speaker does not exist.
     """
     chat, bot = views.chat(db, turn.chat_id), views.bot(db, speaker_id)
-    view = View(db, chat, bot, _names(db, chat, bot), relations.states(db, chat.id))
+    states, open_plot = relations.states(db, chat.id), plot.open_plot(db, chat.id)
+    view = View(db, chat, bot, _names(db, chat, bot), states, open_plot)
     configuration = configuration_of(chat)
     parts = (part for owner in PARTS[configuration] for part in owner(view))
     heard = _heard(db, chat, turn, speaker_id, itself=unprompted)
@@ -303,7 +285,18 @@ def note(view: View) -> list[Part]:
 
 
 Owner = Callable[[View], list[Part]]
-_EVERYWHERE: tuple[Owner, ...] = (world, place, premise, digests, summaries, activities, note, pinned)
+_EVERYWHERE: tuple[Owner, ...] = (
+    world,
+    place,
+    premise,
+    digests,
+    summaries,
+    activities,
+    threads,
+    story_events,
+    note,
+    pinned,
+)
 PARTS: Mapping[Configuration, tuple[Owner, ...]] = {
     Configuration.SOLO_WITH_HOST: (own_state, edge_to_you, *_EVERYWHERE),
     Configuration.SOLO_WITH_GUEST: (own_state, edge_to_you, *_EVERYWHERE),
