@@ -16,7 +16,7 @@ from rich.progress import Progress
 from pipeline.config import load, save_endpoint
 from pipeline.config_sections import EndpointSection
 from pipeline.play import Play
-from store import interventions, queries, rebuild
+from store import interventions, queries
 from store.errors import FabulaError, Invalid, NotFound
 from store.events import BotAuthored
 from store.store import Store
@@ -27,6 +27,7 @@ from workers import (
     cli_purge,
     cli_replay,
     cli_snapshots,
+    cli_work,
     measuring,
     saying,
     serving,
@@ -170,32 +171,6 @@ def _chosen(
     return given
 
 
-@app.command("rebuild")
-def rebuild_(
-    data: Data = None,
-    check: Annotated[bool, typer.Option("--check", help="Compare only; exit 1 if anything differs.")] = False,
-) -> None:
-    """Fold the log again; no model is asked."""
-    with store_of(data) as store, Progress(transient=True) as bar:
-        total = (store.hot.execute("SELECT count(*) FROM event").fetchone() or (0,))[0]
-        task = bar.add_task("folding", total=int(str(total)))
-
-        def progress(folded: int) -> None:
-            if folded % 500 == 0:
-                bar.update(task, completed=folded)
-
-        if check:
-            differences = store.read_now(lambda db: rebuild.check(db, progress))
-        else:
-            differences = []
-            store.writer.call(lambda txn: rebuild.rebuild(txn.connection, progress), durable=True)
-    for one in differences[:20]:
-        OUT.print(f"{one.table} {one.row_id}: live {one.live}, rebuilt {one.rebuilt}", markup=False)
-    OUT.print(f"{total} event(s); {len(differences)} difference(s).")
-    if differences:
-        raise typer.Exit(1)
-
-
 @bot_app.command("new")
 def bot_new(
     name: str,
@@ -265,6 +240,9 @@ def connect(
 app.command()(cli_knowing.prompt)
 app.command()(cli_knowing.why)
 app.command()(cli_replay.replay)
+app.command()(cli_work.reembed)
+app.command("rebuild")(cli_work.rebuild_)
+app.command()(cli_work.work)
 app.command()(cli_backups.backup)
 app.command("backups")(cli_backups.backups_)
 app.command()(cli_backups.restore)
