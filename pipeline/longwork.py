@@ -65,13 +65,13 @@ class LongWork:
         """What is under way and what was, the newest first."""
         return shown(self.store)
 
-    async def cancel(self, number: int) -> None:
-        """Ask whoever works on it, in whatever process, to end it.
+    async def cancel(self, number: int) -> bool:
+        """Ask whoever works on it, in whatever process, to end it; False when it is over already.
 
         Raises:
-            NotFound: there is no such work; Conflict: it is over.
+            NotFound: there is no such work.
         """
-        await cancel(self.store, number)
+        return await cancel(self.store, number)
 
     def embedders(self) -> dict[str, Choice]:
         """The embedders one may choose between, by the names config.toml has for them."""

@@ -148,16 +148,15 @@ def shown(store: Store) -> list[Undertaking]:
     return [undertakings.interrupted(one) for one in found]
 
 
-async def cancel(store: Store, number: int) -> None:
-    """Ask whoever works on it to end it.
+async def cancel(store: Store, number: int) -> bool:
+    """Ask whoever works on it, in whatever process, to end it; False when it is over already.
 
     Raises:
-        NotFound: there is no such work; Conflict: it is over.
+        NotFound: there is no such work.
     """
     if undertakings.undertaking(store.hot, number) is None:
         raise NotFound(f"There is no long work {number}.", hint="`fabula work` lists it.")
-    if not await store.writer.submit(lambda txn: undertakings.ask_to_stop(txn, number)):
-        raise Conflict("This work is over already.", hint="There is nothing to cancel.")
+    return await store.writer.submit(lambda txn: undertakings.ask_to_stop(txn, number))
 
 
 @dataclass
