@@ -22,6 +22,7 @@ from store.events import BotAuthored
 from store.store import Store
 from workers import (
     cli_backups,
+    cli_doctor,
     cli_history,
     cli_knowing,
     cli_purge,
@@ -241,6 +242,7 @@ app.command()(cli_knowing.prompt)
 app.command()(cli_knowing.why)
 app.command()(cli_replay.replay)
 app.command()(cli_work.reembed)
+app.command()(cli_doctor.doctor)
 app.command("rebuild")(cli_work.rebuild_)
 app.command()(cli_work.work)
 app.command()(cli_backups.backup)
