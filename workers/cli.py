@@ -1,6 +1,5 @@
 """The command line. Exit codes: 0 done, 1 not done (an error, or dead runs left), 2 wrong usage."""
 
-import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -8,7 +7,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import pydantic
-import structlog
 import trio
 import typer
 from rich.progress import Progress
@@ -25,15 +23,18 @@ from workers import (
     cli_doctor,
     cli_history,
     cli_knowing,
+    cli_library,
     cli_purge,
     cli_replay,
     cli_snapshots,
+    cli_tail,
     cli_work,
+    logs,
     measuring,
     saying,
     serving,
 )
-from workers.cli_options import ChatOption, Data, Json, Model, StageOption, paths_of, store_of
+from workers.cli_options import ChatOption, Data, Json, Model, StageOption, complete_state, paths_of, store_of
 from workers.terminal import OUT, explain, show_json, show_table, write
 
 app = typer.Typer(name="fabula", help="A local-first role-play engine.", no_args_is_help=True)
@@ -110,7 +111,9 @@ def status(data: Data = None, as_json: Json = False) -> None:
 @app.command()
 def runs(
     data: Data = None,
-    state: Annotated[str | None, typer.Option(help="Only runs in this state.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only runs in this state.", autocompletion=complete_state)
+    ] = None,
     stage: StageOption = None,
     chat: ChatOption = None,
     as_json: Json = False,
@@ -243,6 +246,9 @@ app.command()(cli_knowing.why)
 app.command()(cli_replay.replay)
 app.command()(cli_work.reembed)
 app.command()(cli_doctor.doctor)
+app.command()(cli_tail.tail)
+bot_app.command("list")(cli_library.bot_list)
+chat_app.command("list")(cli_library.chat_list)
 app.command("rebuild")(cli_work.rebuild_)
 app.command()(cli_work.work)
 app.command()(cli_backups.backup)
@@ -259,14 +265,8 @@ for command in cli_history.COMMANDS:
 
 def main() -> None:
     """Run a command; every foreseen error is explained instead of traced."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping().get(os.environ.get("FABULA_LOG", "WARNING"), logging.WARNING)
-        ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.getLogger("huey").setLevel(logging.CRITICAL)
     try:
+        logs.configure(os.environ)
         app()
     except* FabulaError as group:
         _explain_first(group)

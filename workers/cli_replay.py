@@ -11,7 +11,7 @@ from pipeline.replaying import Planned, Replay, Replaying, planned
 from pipeline.undertakings import Watch
 from store.errors import FabulaError
 from store.undertakings import Undertaking
-from workers.cli_options import Data, Json, Model, paths_of, store_of
+from workers.cli_options import Data, Json, Model, complete_chat, complete_stage, paths_of, store_of
 from workers.cli_work import bar, performed
 from workers.program import open_program, pipeline_of_actors
 from workers.saying import until_settled
@@ -19,8 +19,10 @@ from workers.terminal import OUT, explain, show_json, show_table
 
 
 def replay(
-    stage: Annotated[str, typer.Option(help="The stage to run again; a bookkeeping one.")],
-    chat: Annotated[int, typer.Option(help="The chat's id.")],
+    stage: Annotated[
+        str, typer.Option(help="The stage to run again; a bookkeeping one.", autocompletion=complete_stage)
+    ],
+    chat: Annotated[int, typer.Option(help="The chat's id.", autocompletion=complete_chat)],
     data: Data = None,
     from_: Annotated[int | None, typer.Option("--from", help="First event; the oldest if left out.")] = None,
     to: Annotated[int | None, typer.Option("--to", help="Last event; the newest if left out.")] = None,

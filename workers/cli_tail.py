@@ -66,7 +66,7 @@ def tail(
         after = log.position(store.hot) if from_ is None else max(0, from_ - 1)
         try:
             trio.run(_follow, store, wanted, after, as_json)
-        except BrokenPipeError:  # whoever read along has had enough
+        except* BrokenPipeError:  # whoever read along has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -79,7 +79,9 @@ def _checked(kind: str | None) -> str | None:
     if kind is None or kind in _names():
         return kind
     near = difflib.get_close_matches(kind, _names(), 1)
-    hint = f"Perhaps {near[0]}?" if near else f"Subjects are {', '.join(n for n in _names() if '.' not in n)}."
+    hint = (
+        f"Perhaps {near[0]}?" if near else f"Subjects are {', '.join(n for n in _names() if '.' not in n)}."
+    )
     raise Invalid(f"There is no kind of event {kind!r}.", hint=hint)
 
 
@@ -122,8 +124,10 @@ def _tell(event: Event[Any], as_json: bool) -> None:
     at = moment(event.recorded_at).isoformat(timespec="seconds")
     run = f" run {event.run_id}" if event.run_id is not None else ""
     chat = f" chat {event.chat_id}" if event.chat_id is not None else ""
-    told = json.dumps({name: value for name, value in payload.items() if value not in (None, "", [], {})},
-                      ensure_ascii=False)
+    told = json.dumps(
+        {name: value for name, value in payload.items() if value not in (None, "", [], {})},
+        ensure_ascii=False,
+    )
     shown = told if len(told) <= SHOWN_CHARS else f"{told[:SHOWN_CHARS]}…"
     OUT.print(f"{event.id} {at} {event.kind}{chat}{run} {shown}", markup=False)
 

@@ -31,6 +31,7 @@ from store.store import Store, open_store
 from workers.consumer import Consumer
 from workers.deciders import keep_deciders
 from workers.embedding import EmbedderKeeper
+from workers.logs import BLOT
 from workers.telemetry import Telemetry
 
 
@@ -74,6 +75,7 @@ async def open_program(
         FabulaError: the data folder, the database or the configuration cannot be used.
     """
     config = load(paths, environ)
+    BLOT.hide(config)
     if model:
         checked_model(model)
     pipeline = pipeline_of_actors()
