@@ -73,17 +73,17 @@ class EmbedderKeeper:
         self.undertakings.listeners.append(look)
         try:
             async with trio.open_nursery() as nursery:
-                begun = False
+                known = embeddings.answering(self.store.hot)
+                replaced = await self._opened(nursery)
+                known = known or embeddings.answering(self.store.hot)
+                task_status.started()
                 while True:
                     changed = trio.Event()
-                    known = embeddings.answering(self.store.hot)
-                    replaced = await self._opened(nursery)
-                    known = embeddings.answering(self.store.hot)
-                    if not begun:
-                        task_status.started()
-                        begun = True
+                    look()  # it may have been switched while the embedder was being opened
                     await changed.wait()
-                    replaced.set()
+                    known = embeddings.answering(self.store.hot)
+                    before, replaced = replaced, await self._opened(nursery)
+                    before.set()
         finally:
             self.store.wake.listeners.remove(look)
             self.undertakings.listeners.remove(look)

@@ -84,7 +84,7 @@ def test_everything_that_lists_gives_json(tmp_path: Path) -> None:
     ]
     assert told["rebuild --check"]["differences"] == []
     assert told["replay --stage remember --chat 2"]["outcome"] == "2 run(s) of remember replayed; 0 dead."
-    assert [(one["kind"], one["state"]) for one in told["work"]] == [
-        ("replay", "done"),
-        ("rebuild --check", "done"),
+    assert [(one["kind"], one["state"], one["done"] == one["total"] > 0) for one in told["work"]] == [
+        ("replay", "done", True),
+        ("rebuild --check", "done", True),
     ]

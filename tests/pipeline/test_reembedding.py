@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import trio
 
 from pipeline import undertakings
+from pipeline.endpoints import Endpoints
 from pipeline.inference.embedder import Embedder
 from pipeline.inference.errors import EndpointFailed
 from pipeline.reembedding import Reembedding, Wanted, estimate
@@ -134,6 +136,24 @@ async def test_while_it_goes_on_the_model_before_finds_and_what_is_remembered_me
     meaning = embeddings.embedding("new", (await new.embed(["soup"]))[0])
     shown = recall(store.hot, Vectors(), world.scope(), "soup", meaning)
     assert shown[0].memory.text == "another soup"
+
+
+async def test_what_is_remembered_just_before_the_switch_delays_it(store: Store) -> None:
+    world = await remembering(store, 3)
+    late = [MemoryEdited(memory_id=remembered.last(store.hot), text="late soup")]
+
+    def keep() -> None:
+        if late:
+            edit = late.pop()
+            store.writer.call(lambda txn: txn.append(edit, chat_id=world.chat_id))
+
+    new = FakeEmbedder(model="new")
+    done = await undertake(store, Reembedding(store, replace(wanted(new), keep=keep)))
+    assert (done.state, new.asked[-1]) == ("done", "You: late soup")
+    assert store.read_now(lambda db: embeddings.lacking(db, new.asked, "new")) == {}
+    configured = Endpoints(embedder=FakeEmbedder(model="configured since"))
+    assert configured.answering(store.hot) == "new", "what answers does not follow the configuration"
+    assert Endpoints().answering(store.hot) == ""
 
 
 async def test_it_is_cancelled_by_whoever_asks_and_keeps_what_it_has(store: Store) -> None:

@@ -34,6 +34,7 @@ def test_keys_are_blotted_out_of_every_value_and_traceback(tmp_path: Path) -> No
     assert told["run_id"] == 7
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_told_with_its_ids_and_a_run_that_goes_well_only_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
