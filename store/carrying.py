@@ -1,7 +1,8 @@
 """Carrying over: what a person corrected in an outcome, for the outcome that takes its place.
 
 A stage that runs again records its memories, facts, places, story events and threads anew, under new ids,
-while a person's corrections name the old ones. What is found again is corrected again as the person had left it.
+while a person's corrections name the old ones. What is found again is corrected again as the person had left
+it.
 """
 
 from collections.abc import Iterator, Mapping
