@@ -112,8 +112,11 @@ class Life(RuleBasedStateMachine):
         expires=st.none() | st.integers(1, 250),
         given=st.none() | WHO,
         which=WHICH,
+        at_once=st.booleans(),
     )
-    def plan(self, at: int, kind: str, expires: int | None, given: int | None, which: int) -> None:
+    def plan(
+        self, at: int, kind: str, expires: int | None, given: int | None, which: int, at_once: bool
+    ) -> None:
         self.plans += 1
         named = f"zq{self.plans}"
         others = self.events()
@@ -134,6 +137,8 @@ class Life(RuleBasedStateMachine):
             expires=None if expires is None else self.chat.clock + expires,
         )
         self.act([StoryEventPlanned(plan=plan)])
+        if at_once:
+            self.start(len(self.events("planned")) - 1, which % 3)
 
     @rule(said=SAID)
     def turn(self, said: str) -> None:
@@ -173,14 +178,13 @@ class Life(RuleBasedStateMachine):
             self.append(payload, cause_id=self.asked)
         return told
 
-    @rule(which=WHICH, who=WHO)
     def start(self, which: int, who: int) -> None:
         for event in self.one_of("planned", which):
             present = (YOU, self.entity(who))
             self.act(started(self.chat, event, present, reason="by hand"))
 
-    @rule(which=WHICH, who=WHO, how=st.sampled_from(["takes", "does", "feels"]))
-    def handle(self, which: int, who: int, how: str) -> None:
+    @rule(which=WHICH, who=WHO, how=st.sets(st.sampled_from(["takes", "does", "feels"]), min_size=1))
+    def handle(self, which: int, who: int, how: set[str]) -> None:
         """Somebody has to do with a prop."""
         for event in self.one_of("active", which):
             prop, entity = event.plan.title.replace("title", "prop"), self.entity(who)
@@ -189,7 +193,8 @@ class Life(RuleBasedStateMachine):
                 "does": ActivityChanged(entity_id=entity, activity=f"holding the {prop.upper()}.", slot=prop),
                 "feels": EntityChanged(entity_id=entity, mood=f"afraid of {prop}", goals=prop),
             }
-            self.act([done[how]])
+            for one in sorted(how):
+                self.act([done[one]])
 
     @rule(which=WHICH, who=WHO, keeps=st.booleans(), learns=st.booleans(), feels=st.integers(-9, 9))
     def complete(self, which: int, who: int, keeps: bool, learns: bool, feels: int) -> None:
@@ -215,24 +220,19 @@ class Life(RuleBasedStateMachine):
             word = StoryEventCancelled(story_event_id=event.id)
             self.act(ended(event, word, Standing.of(self.db, self.chat_id)))
 
-    @rule(which=WHICH)
-    def retract(self, which: int) -> None:
-        self.about(("turn.user",), which, lambda one: TurnRetracted(turn_id=one))
-
-    @rule(which=WHICH)
-    def undo(self, which: int) -> None:
-        self.about(UNDONE, which, lambda one: ChangeUndone(event_id=one))
-
-    @rule(which=WHICH)
-    def fork(self, which: int) -> None:
-        at = self.marks[-1 - which % min(len(self.marks), 6)]
-        made = self.append(BranchForked(parent_id=self.chat.branch_id, at=at, name="aside"))
-        self.act([BranchSwitched(branch_id=made)])
-
-    @rule(which=WHICH)
-    def switch(self, which: int) -> None:
-        found = rows(self.db, "SELECT id FROM branch WHERE chat_id = ? ORDER BY id", (self.chat_id,))
-        self.act([BranchSwitched(branch_id=found[which % len(found)][0])])
+    @rule(which=WHICH, how=st.sampled_from(["retract", "undo", "undo", "fork", "switch"]))
+    def go_back(self, which: int, how: str) -> None:
+        branches = rows(self.db, "SELECT id FROM branch WHERE chat_id = ? ORDER BY id", (self.chat_id,))
+        if how == "retract":
+            self.about(("turn.user",), which, lambda one: TurnRetracted(turn_id=one))
+        elif how == "undo":
+            self.about(UNDONE, which, lambda one: ChangeUndone(event_id=one))
+        elif how == "fork":
+            at = self.marks[-1 - which % min(len(self.marks), 6)]
+            made = self.append(BranchForked(parent_id=self.chat.branch_id, at=at, name="aside"))
+            self.act([BranchSwitched(branch_id=made)])
+        else:
+            self.act([BranchSwitched(branch_id=branches[which % len(branches)][0])])
 
     # What must be so.
 
@@ -363,7 +363,7 @@ class Life(RuleBasedStateMachine):
 
 
 TestLife = Life.TestCase
-TestLife.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestLife.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 
 
 @pytest.mark.slow
