@@ -93,7 +93,8 @@ def _pair(ctx: Context, moment: Moment) -> set[int]:
     if turn.speaker_id is None:
         spoken_to = views.floor_given(ctx.db, turn.chat_id, turn.id) or moment.chat.host_id
     elif turn.answers is None:
-        spoken_to = YOU
+        others = [one for one in turn.present if one != turn.speaker_id]
+        spoken_to = YOU if YOU in others or not others else others[0]
     else:
         spoken_to = views.turn(ctx.db, turn.answers).speaker_id or YOU
     return {moment.speaker_id, spoken_to}

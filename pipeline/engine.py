@@ -9,6 +9,7 @@ from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.offer import Offer
+from pipeline.passing import Passing
 from pipeline.play import Play
 from pipeline.plotting import Plotting
 from pipeline.rewriting import Rewriting
@@ -42,6 +43,11 @@ class Engine:
     def rewriting(self) -> Rewriting:
         """What a person does to turns that are already told."""
         return Rewriting(self.store, self.snapshots)
+
+    @property
+    def passing(self) -> Passing:
+        """What a person does to go on elsewhere, or to let the story go on without them."""
+        return Passing(self.store)
 
     @property
     def corrections(self) -> Corrections:

@@ -19,6 +19,7 @@ CHOICES = ("turn.retracted", "turn.selected", "turn.edited", "turn.hidden", "bra
 CORRECTIONS = (
     "activity.changed",
     "author_note.set",
+    "digest.edited",
     "container.changed",
     "container.created",
     "edge.fact_removed",
@@ -35,6 +36,7 @@ CORRECTIONS = (
     "memory.witness_changed",
     "scene.closed",
     "scene.opened",
+    "time.skip_requested",
     "story_event.cancelled",
     "story_event.completed",
     "story_event.edited",

@@ -38,6 +38,7 @@ class Origin(StrEnum):
     PLACE = "place"
     WORLD = "world"
     STATE = "state"
+    DIGEST = "digest"
     STORY = "story event"
     THREAD = "thread"
 

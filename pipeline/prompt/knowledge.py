@@ -14,7 +14,7 @@ from pipeline.prompt.blocks import Origin, Piece, Tier
 from pipeline.prompt.plot import story_events, threads
 from pipeline.prompt.scene import Configuration, Line, Part, Scene, Speaker, Where, You
 from pipeline.prompt.view import View
-from store import memories, places, plot, relations, views
+from store import meanwhile, memories, places, plot, relations, views
 from store.events import YOU
 from store.memories import Memory
 from store.relations import Edge, EntityState, Known
@@ -54,8 +54,15 @@ def configuration_of(chat: Chat) -> Configuration:
     return Configuration.SOLO_WITH_HOST if host else Configuration.SOLO_WITH_GUEST
 
 
-def scene_before(db: apsw.Connection, turn: Turn, speaker_id: int, recall: Recall | None = None) -> Scene:
-    """The scene as a speaker knows it when it is to answer a turn.
+def scene_before(
+    db: apsw.Connection,
+    turn: Turn,
+    speaker_id: int,
+    recall: Recall | None = None,
+    *,
+    unprompted: bool = False,
+) -> Scene:
+    """The scene as a speaker knows it when it is to answer a turn, or to go on by itself after it.
 
     Raises:
         NotFound: the turn's chat or the speaker does not exist.
@@ -65,7 +72,8 @@ def scene_before(db: apsw.Connection, turn: Turn, speaker_id: int, recall: Recal
     view = View(db, chat, bot, _names(db, chat, bot), states, open_plot)
     configuration = configuration_of(chat)
     parts = (part for owner in PARTS[configuration] for part in owner(view))
-    lines = chain([_line(view, turn)], (_line(view, one) for one in _heard(db, chat, turn, speaker_id)))
+    heard = _heard(db, chat, turn, speaker_id, itself=unprompted)
+    lines = (_line(view, one) for one in (heard if unprompted else chain([turn], heard)))
     return Scene(
         Speaker(bot.id, bot.name, bot.description, bot.personality, bot.post_history),
         You(chat.you_name, chat.you_persona),
@@ -73,6 +81,7 @@ def scene_before(db: apsw.Connection, turn: Turn, speaker_id: int, recall: Recal
         tuple(part for part in parts if part.pieces),
         configuration,
         named=configuration in (Configuration.ALL_THREE, Configuration.MEANWHILE),
+        unprompted=unprompted,
         recall=(lambda shown: _recalled(view, recall(shown))) if recall is not None else None,
     )
 
@@ -82,11 +91,14 @@ def _names(db: apsw.Connection, chat: Chat, speaker: Bot) -> dict[int, str]:
     return {YOU: chat.you_name, speaker.id: speaker.name, **bots}
 
 
-def _heard(db: apsw.Connection, chat: Chat, answered: Turn, speaker_id: int) -> Iterator[Utterance]:
-    """The turns before that the speaker perceived, back to the last scene it has a summary of: what is told
-    there need not be told twice, and its props stay behind."""
+def _heard(
+    db: apsw.Connection, chat: Chat, answered: Turn, speaker_id: int, *, itself: bool
+) -> Iterator[Turn | Utterance]:
+    """The turns before, and with `itself` that one too, that the speaker perceived, back to the last scene it
+    has a summary of: what is told there need not be told twice, and its props stay behind."""
     told = places.summarized_scenes(db, chat.id, speaker_id)
-    for turn in views.utterances_before(db, answered):
+    first: list[Turn | Utterance] = [answered] if itself and not answered.hidden else []
+    for turn in chain(first, views.utterances_before(db, answered)):
         if turn.scene_id in told:
             return
         if speaker_id in turn.present:
@@ -197,6 +209,25 @@ def place(view: View) -> list[Part]:
     return [Part("scene", Tier.SHOULD, Where.HEAD, "The place", pieces)]
 
 
+def premise(view: View) -> list[Part]:
+    """What the person has said of the scene; everyone in it knows."""
+    title = places.scene(view.db, view.chat.scene_id).title if view.chat.scene_id is not None else ""
+    pieces = (Piece(view.text(title), (view.since,), Origin.PLACE),) if title else ()
+    return [Part("premise", Tier.SHOULD, Where.HEAD, "The scene", pieces)]
+
+
+def digests(view: View) -> list[Part]:
+    """What the person has learnt, coming into this scene, of one that the speaker was in without them."""
+    told = meanwhile.surfaced_in(view.db, view.chat.id, view.chat.scene_id)
+    pieces = [
+        Piece(one.text, (one.id,), Origin.DIGEST, "digest", row_id=one.id)
+        for one in told
+        if view.speaker.id in one.told_by
+    ]
+    title = view.text("{{user}} has come to know")
+    return [Part("digests", Tier.SHOULD, Where.HEAD, title, tuple(pieces))]
+
+
 def summaries(view: View) -> list[Part]:
     """The speaker's own account of the last scenes, the latest first to stay."""
     told = places.summaries(view.db, view.chat.id, view.speaker.id, limit=LAST_SUMMARIES)
@@ -257,6 +288,8 @@ Owner = Callable[[View], list[Part]]
 _EVERYWHERE: tuple[Owner, ...] = (
     world,
     place,
+    premise,
+    digests,
     summaries,
     activities,
     threads,

@@ -39,6 +39,10 @@ CHECKS = {
         "SELECT entity_id FROM entity WHERE entity_id IN (SELECT value FROM json_each(:ids))"
         " AND chat_id = :chat"
     ),
+    Origin.DIGEST: (
+        "SELECT id FROM digest WHERE id IN (SELECT value FROM json_each(:ids)) AND chat_id = :chat"
+        " AND surfaced_by IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(told_by) WHERE value = :speaker)"
+    ),
     Origin.STORY: (
         "SELECT story_event.id FROM story_event JOIN chat ON chat.id = :chat"
         " WHERE story_event.id IN (SELECT value FROM json_each(:ids))"
