@@ -10,7 +10,7 @@ from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
 from store.ledger import STATES
-from web import api_history, api_state, why, work
+from web import api_history, api_plot, api_state, why, work
 from web.api_history import turns_out
 from web.endpoints import chosen
 from web.events import chat_events
@@ -185,6 +185,7 @@ OPERATIONS: Sequence[Operation] = (
         headers=("Last-Event-ID",),
     ),
     *api_state.OPERATIONS,
+    *api_plot.OPERATIONS,
     *api_history.OPERATIONS,
     *why.OPERATIONS,
     *work.OPERATIONS,
