@@ -33,6 +33,8 @@ class Engine:
     counter: TokenCounter
     snapshots: Path
     """Where chats are kept as files."""
+    auto_stops_on_typing: bool = True
+    """Whether a page ends auto-mode as soon as the person begins to write."""
 
     @property
     def drafting(self) -> Drafting:

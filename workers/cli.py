@@ -27,6 +27,7 @@ from workers import (
     cli_purge,
     cli_replay,
     cli_snapshots,
+    cli_time,
     measuring,
     saying,
     serving,
@@ -273,6 +274,8 @@ app.command()(cli_snapshots.snapshot)
 app.command("snapshots")(cli_snapshots.snapshots_)
 app.command()(cli_snapshots.snapshot_show)
 app.command()(cli_snapshots.snapshot_restore)
+for name, timed in cli_time.COMMANDS:
+    app.command(name)(timed)
 for command in cli_history.COMMANDS:
     app.command()(command)
 
