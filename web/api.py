@@ -9,7 +9,7 @@ from starlette.routing import Route
 from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
-from web import api_history, api_state, api_time, why
+from web import api_history, api_plot, api_state, api_time, why
 from web.api_history import turns_out
 from web.endpoints import chosen
 from web.events import chat_events
@@ -186,6 +186,7 @@ OPERATIONS: Sequence[Operation] = (
         headers=("Last-Event-ID",),
     ),
     *api_state.OPERATIONS,
+    *api_plot.OPERATIONS,
     *api_history.OPERATIONS,
     *api_time.OPERATIONS,
     *why.OPERATIONS,

@@ -24,6 +24,7 @@ from workers import (
     cli_backups,
     cli_history,
     cli_knowing,
+    cli_plot,
     cli_purge,
     cli_replay,
     cli_snapshots,
@@ -278,6 +279,8 @@ for name, timed in cli_time.COMMANDS:
     app.command(name)(timed)
 for command in cli_history.COMMANDS:
     app.command()(command)
+for act in cli_plot.COMMANDS:
+    app.command()(act)
 
 
 def main() -> None:

@@ -6,7 +6,9 @@ from pipeline.seen import entity_named
 from store import plot
 from store.errors import Invalid, NotFound
 from store.events import Condition, Effect, StoryPlan
+from store.events.references import referred
 from store.plot import StoryEvent
+from store.projections.fold import FOREVER
 from store.txn import Txn
 from store.views import Chat
 
@@ -18,6 +20,7 @@ def checked(txn: Txn, chat: Chat, plan: StoryPlan, story_event_id: int | None = 
         Invalid: it names somebody or a story event that is not there, waits for itself in a circle, or has
             run out before it begins.
     """
+    _refuse_what_is_no_id(plan)
     for field, condition in _conditions(plan):
         for entity_id in condition.entity_ids:
             entity_named(txn, chat, f"{field}.entity_ids", entity_id)
@@ -33,10 +36,19 @@ def checked(txn: Txn, chat: Chat, plan: StoryPlan, story_event_id: int | None = 
 def effects_checked(txn: Txn, chat: Chat, field: str, effects: tuple[Effect, ...]) -> None:
     """Raises Invalid where an effect names nobody of the chat."""
     for number, effect in enumerate(effects):
+        _refuse_what_is_no_id(effect)
         for name in ("entity_id", "about_id"):
             entity_id = getattr(effect, name)
             if entity_id is not None:
                 entity_named(txn, chat, f"{field}[{number}].{name}", entity_id)
+
+
+def _refuse_what_is_no_id(told: StoryPlan | Effect) -> None:
+    for reference, number in referred(told):
+        if not 0 <= number < FOREVER:
+            raise Invalid(
+                f"{number} is the id of no {reference}.", hint="Name one by the id it is shown with."
+            )
 
 
 def _conditions(plan: StoryPlan) -> Iterator[tuple[str, Condition]]:

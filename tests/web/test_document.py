@@ -4,7 +4,7 @@ import httpx
 from openapi_schema_validator import OAS31Validator, validate
 from openapi_spec_validator import validate as validate_document
 
-from store.events import MemoryWritten
+from store.events import MemoryWritten, StoryEventPlanned, StoryPlan, ThreadOpened
 from store.events.relationships import MAX_FACTS
 from tests.web.conftest import Site
 from tests.web.play import Play
@@ -35,13 +35,25 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         "/api/chats/{chat_id}/branches/{branch_id}": {"name": "main road"},
         "/api/chats/{chat_id}/rewind": {"turn_id": turns[0]["id"]},
         **await _bodies_of_corrections(site, chat_id, bot_id),
+        "/api/chats/{chat_id}/story-events": {"title": "A feast"},
+        "/api/chats/{chat_id}/story-events/{story_event_id}": {"title": "A wake", "seen": 0},
+        "/api/chats/{chat_id}/story-events/{story_event_id}/complete": {"gist": "We ate."},
+        "/api/chats/{chat_id}/story-events/{story_event_id}/cancel": {},
+        "/api/chats/{chat_id}/threads": {"title": "Who rang?"},
+        "/api/chats/{chat_id}/threads/{thread_id}": {"seen": 0},
+        "/api/chats/{chat_id}/threads/{thread_id}/close": {},
     }
+    told = Play(site, chat_id, bot_id)
+    wake = StoryEventPlanned(plan=StoryPlan(title="A wake"))
+    ids["story_event_id"], spare = str(await told.record(wake)), str(await told.record(wake))
+    ids["thread_id"] = str(await told.record(ThreadOpened(title="The key")))
     drafted = await site.client.post("/api/chats", json={"host_id": bot_id, "opening": "At sea."})
     for one in OPERATIONS:
         if one.path.endswith("/events"):
             continue
         body = bodies.get(one.path) if one.takes is not None else None
         chat = {"chat_id": str(drafted.json()["id"])} if one.path.endswith("/opening") else {}
+        chat |= {"story_event_id": spare} if one.path.endswith("/cancel") else {}
         query = f"?owner={bot_id}&text=Hello" if "owner" in one.queries else ""
         answer = await site.client.request(one.method, one.path.format(**(ids | chat)) + query, json=body)
         assert answer.status_code == one.status, f"{one.method} {one.path}: {answer.text}"
