@@ -36,6 +36,8 @@ class Engine:
     """Where chats are kept as files."""
     longwork: LongWork
     """Re-embedding, replays and checks: what takes minutes and is shown as it goes."""
+    auto_stops_on_typing: bool = True
+    """Whether a page ends auto-mode as soon as the person begins to write."""
 
     @property
     def drafting(self) -> Drafting:

@@ -10,7 +10,7 @@ from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
 from store.ledger import STATES
-from web import api_history, api_plot, api_state, why, work
+from web import api_history, api_plot, api_state, api_time, why, work
 from web.api_history import turns_out
 from web.endpoints import chosen
 from web.events import chat_events
@@ -187,6 +187,7 @@ OPERATIONS: Sequence[Operation] = (
     *api_state.OPERATIONS,
     *api_plot.OPERATIONS,
     *api_history.OPERATIONS,
+    *api_time.OPERATIONS,
     *why.OPERATIONS,
     *work.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
