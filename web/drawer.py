@@ -19,7 +19,6 @@ from store.views import Bot
 from web.edits import EDITS, GUEST_EDITS, Edit
 from web.errors import invalid, status_of, told
 from web.graph import edge_graph, signed, sparkline, tone
-from web.models import MAX_ID_DIGITS
 from web.models_state import MemoryOut, StateOut
 from web.operation import Handler, engine_of, number, piecewise
 from web.state import memories_of, names_of, state_of
@@ -100,8 +99,7 @@ async def older_memories(request: Request) -> Response:
 
 
 async def _one_memory(request: Request, typed: Typed, status: int = 200) -> Response:
-    given = typed.text("memory_id")
-    memory_id = int(given) if given.isdecimal() and len(given) <= MAX_ID_DIGITS else 0
+    memory_id = typed.id("memory_id")
     chat_id = request.path_params["chat_id"]
 
     def read(db: apsw.Connection) -> dict[str, Any]:

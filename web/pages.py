@@ -17,6 +17,7 @@ from web.errors import invalid, told
 from web.models import MAX_ID_DIGITS
 from web.opening import shown_opening
 from web.operation import engine_of, number
+from web.passing import lying_between, passing
 from web.state import names_of
 from web.templates import page
 from web.typed import Typed
@@ -131,7 +132,8 @@ async def chat(request: Request) -> Response:
     turns = views.turns_before(db, shown.id, None, FIRST_PAGE)
     values = _turns(db, shown, turns, FIRST_PAGE) | {"position": position}
     draft = {} if shown.begun else shown_opening(db, shown, Typed())
-    return await _told_page(request, "chat.html", values | draft | _cast(db, shown))
+    values |= draft | _cast(db, shown) | passing(engine_of(request), shown)
+    return await _told_page(request, "chat.html", values)
 
 
 async def cast(request: Request) -> Response:
@@ -173,6 +175,7 @@ def _turns(db: apsw.Connection, shown: Chat, turns: list[Turn], size: int) -> di
         "names": _names(db, shown, turns),
         "alternatives": history.alternatives(db, shown.id, [turn.id for turn in turns]),
         "older": turns[0].id if len(turns) == size else None,
+        **lying_between(db, shown, turns),
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from starlette.requests import Request
 
-from web.models import ErrorText
+from web.models import MAX_ID_DIGITS, ErrorText
 
 Texts = Mapping[str, Sequence[str]]
 KEY = "form"
@@ -64,6 +64,11 @@ class Typed:
 
     def text(self, name: str) -> str:
         return "".join(self.texts.get(name, ())[:1])
+
+    def id(self, name: str) -> int:
+        """What a hidden field or a list names; −1, which nobody has, when it is no id."""
+        given = self.text(name)
+        return int(given) if given.isdecimal() and len(given) <= MAX_ID_DIGITS else -1
 
     def value(self, key: str, name: str, now: object) -> object:
         """What a field of the form `key` should hold."""

@@ -89,6 +89,7 @@ const onTurn = (event) => {
     const fresh = await fetchTurn(event.id);
     if (fresh === null) return;
     keepBottom(() => { if (event.run_id) dropBubble(event.run_id); place(fresh); });
+    document.dispatchEvent(new CustomEvent("fabula:changed", { detail: ["clock"] })); // a turn takes its time
     if (event.kind === "turn.assistant") said.textContent = `${nameOf(event.payload.speaker_id)}: ${event.payload.text}`;
   });
 };
@@ -146,15 +147,16 @@ const busy = () => {
 
 // ---- the stream
 const PARTS = { // kind of event → the pieces of the drawer that show it
-  "container.created": ["scene"], "container.changed": ["scene"], "world.changed": ["scene"], "scene.opened": ["scene", "people"],
+  "container.created": ["scene"], "container.changed": ["scene"], "world.changed": ["scene", "clock"], "scene.opened": ["scene", "people", "clock"],
   "scene.closed": ["scene"], "entity.changed": ["people"], "activity.changed": ["people"], "inventory.changed": ["people"],
-  "guest.added": ["people", "edges", "memories"], "guest.removed": ["people", "edges", "memories"],
+  "guest.added": ["people", "edges", "memories", "clock"], "guest.removed": ["people", "edges", "memories", "clock"],
+  "time.skipped": ["clock"], "auto.set": ["clock"], "auto.ticked": ["clock"],
   "edge.updated": ["edges"], "edge.summarized": ["edges"], "edge.fact_removed": ["edges"], "group.updated": ["edges"],
   "memory.written": ["memories"], "memory.edited": ["memories"], "memory.pinned": ["memories"], "memory.unpinned": ["memories"],
   "memory.witness_changed": ["memories"], "significance.scored": ["memories"], "author_note.set": ["note"],
   "outcome.superseded": ["scene", "people", "edges", "memories"],
 };
-const EVERY_PART = ["scene", "people", "edges", "memories", "note"];
+const EVERY_PART = ["scene", "people", "edges", "memories", "note", "clock"];
 const CONTROLS = ["turn.retracted", "turn.selected", "branch.switched", "change.undone"]; // which turns count
 const CHANGES = ["turn.edited", "turn.hidden"]; // what stands in them
 const KINDS = [...CONTROLS, ...CHANGES, ...Object.keys(PARTS), "turn.user", "turn.assistant", "floor.given", "chat.renamed", "chat.archived", "chat.started", "opening.proposed", "opening.confirmed"];

@@ -24,7 +24,7 @@ const sent = (form) => new URLSearchParams(new FormData(form));
 
 // ---- what was done, and what could not be
 let forgetting = null;
-const tell = (words) => {
+export const tell = (words) => {
   done.textContent = words;
   clearTimeout(forgetting);
   forgetting = setTimeout(() => { done.textContent = ""; }, 8000);

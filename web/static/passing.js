@@ -1,0 +1,52 @@
+// Story time beside the composer: the clock follows the story, the forms leave alone what is being typed in them, and
+// who begins to write takes the floor from bots that go on by themselves.
+import { tell } from "./history.js";
+
+const { chat } = document.getElementById("chat").dataset;
+const box = document.getElementById("text");
+const holder = () => document.getElementById("passing");
+const now = () => document.getElementById("now");
+
+// ---- following the story
+let timer = null;
+const refresh = () => {
+  timer = null;
+  ["#now", "#since"].forEach((piece) => htmx.trigger(piece, "refresh"));
+  if (document.getElementById("ways") && !holder().querySelector("details[open]")) htmx.trigger("#ways", "refresh");
+};
+document.addEventListener("fabula:changed", ({ detail }) => {
+  if (!detail.length || detail.includes("clock")) timer ??= setTimeout(refresh, 60);
+});
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches?.(".way[open]")) event.target.querySelector("input:not([type=hidden]), textarea").focus();
+}, true);
+
+// ---- what was done
+document.addEventListener("htmx:afterSwap", (event) => {
+  const form = event.detail.requestConfig.elt;
+  if (event.detail.requestConfig.verb === "get" || !form.dataset.said) return;
+  const alert = holder().querySelector("[role=alert]");
+  if (alert) { holder().querySelector(".way[open] :is(input:not([type=hidden]), textarea)")?.focus(); return; }
+  tell(form.dataset.said);
+  box.focus({ preventScroll: true });
+});
+document.addEventListener("htmx:sendError", (event) => {
+  if (event.detail.elt.dataset.said) tell("Fabula cannot be reached just now. Nothing was changed.");
+});
+document.addEventListener("keydown", (event) => {
+  const open = event.target.closest?.(".way[open]");
+  if (event.key !== "Escape" || !open) return;
+  event.stopPropagation(); // it closes this, and stops no reply
+  open.open = false;
+  open.querySelector("summary").focus();
+}, true);
+
+// ---- who writes takes the floor
+let ending = false;
+box.addEventListener("input", async () => {
+  if (ending || !("stops" in now().dataset) || now().dataset.auto === "0") return;
+  ending = true;
+  try {
+    await fetch(`/chats/${chat}/auto`, { method: "POST", headers: { "hx-request": "true" }, body: new URLSearchParams({ form: "stop", turns: "0" }) });
+  } catch { /* the stream says how it stands, and the next word typed tries again */ } finally { ending = false; }
+});

@@ -1,0 +1,55 @@
+// Pieces of a page that follow the story, except one that the reader is just correcting; a piece that is replaced
+// keeps what was open in it, and the reader's place.
+export const keepPieces = (root, said, following) => {
+  // ---- following the story
+  const due = new Set();
+  let timer = null;
+  const busy = (part) => part.querySelector("details.edit[open], .paged") !== null;
+  const refresh = () => {
+    clearTimeout(timer);
+    timer = null;
+    if (!following()) return;
+    due.forEach((name) => {
+      const part = document.getElementById(`part-${name}`);
+      if (part === null || busy(part)) return;
+      due.delete(name);
+      htmx.trigger(part, "refresh");
+    });
+  };
+  const changed = (names) => {
+    names.forEach((name) => due.add(name));
+    timer ??= setTimeout(refresh, 400);
+  };
+  root.addEventListener("toggle", (event) => { if (event.target.matches?.("details.edit") && due.size) refresh(); }, true);
+
+  // ---- replacing a piece
+  let opened = new Map();
+  let submitted = null;
+  root.addEventListener("htmx:beforeRequest", (event) => {
+    submitted = event.detail.elt.matches("form") ? event.detail.elt.closest("details.edit")?.id || null : null;
+  });
+  root.addEventListener("htmx:beforeSwap", (event) => {
+    const html = (event.detail.xhr.getResponseHeader("content-type") || "").startsWith("text/html");
+    if (!html) {
+      event.detail.shouldSwap = false;
+      said.textContent = "This could not be done. Open this again to see how things stand.";
+      return;
+    }
+    opened = new Map([...root.querySelectorAll("details.relation[id]")].map((one) => [one.id, one.open]));
+  });
+  root.addEventListener("htmx:afterSwap", (event) => {
+    opened.forEach((open, id) => { const one = document.getElementById(id); if (one && open) one.open = true; else if (one && !one.querySelector("[role=alert]")) one.open = open; });
+    if (event.detail.requestConfig.verb === "get") return;
+    const alert = root.querySelector("[role=alert]");
+    if (alert) { alert.scrollIntoView({ block: "nearest" }); said.textContent = ""; return; }
+    said.textContent = "Saved.";
+    const summary = submitted && document.getElementById(submitted)?.querySelector("summary");
+    if (summary) summary.focus({ preventScroll: true });
+  });
+  root.addEventListener("htmx:sendError", (event) => {
+    const { part } = event.detail.elt.dataset;
+    if (part) { due.add(part); return; } // fetched again when the server is back
+    said.textContent = "Fabula cannot be reached just now. What you typed is still here.";
+  });
+  return { changed, refresh };
+};
