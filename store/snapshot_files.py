@@ -131,7 +131,16 @@ def read(path: Path, *, limit_bytes: int = MAX_BYTES) -> Opened:
         Invalid: it is too large, cut off, no JSON, no snapshot, or a field of it does not fit.
         DataFromNewerVersion: a later Fabula wrote it.
     """
-    plain = _parsed(path, _bytes_of(path, limit_bytes))
+    return opened(path, _bytes_of(path, limit_bytes))
+
+
+def opened(path: Path, found: bytes) -> Opened:
+    """A snapshot of which these are the bytes; `path` is what it is called when something is wrong with it.
+
+    Raises:
+        Invalid, DataFromNewerVersion: as in `read`.
+    """
+    plain = _parsed(path, found)
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise Invalid(f"{path} is no snapshot of Fabula's.", hint="`fabula snapshots` lists them.")
     version = plain.get("version")

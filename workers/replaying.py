@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import trio
 
 from pipeline.config_paths import DataPaths
-from pipeline.stage import Lane, Stage
+from pipeline.rederiving import replayable
 from store import queries, replays, views
-from store.errors import NotFound, Refused
 from store.store import Store
 from workers.program import open_program, pipeline_of_actors
 from workers.saying import LOOK_AGAIN_S
@@ -33,27 +32,9 @@ class Replayed:
     dead: tuple[int, ...]
 
 
-def replayable(name: str) -> Stage:
-    """The stage of that name.
-
-    Raises:
-        NotFound: there is none; Refused: what it does is part of the play and cannot be done twice.
-    """
-    stages = pipeline_of_actors().stages
-    bookkeeping = ", ".join(sorted(n for n, one in stages.items() if one.lane is Lane.BOOKKEEPING))
-    if name not in stages:
-        raise NotFound(f"There is no stage {name!r}.", hint=f"Stages that can be replayed: {bookkeeping}.")
-    if stages[name].lane is not Lane.BOOKKEEPING:
-        raise Refused(
-            f"The stage {name!r} is part of the play itself and is not replayed.",
-            hint=f"Stages that can be replayed: {bookkeeping}.",
-        )
-    return stages[name]
-
-
 def events_of(store: Store, asked: Replay) -> list[int]:
     """The events the stage would be run for again, in log order."""
-    stage = replayable(asked.stage)
+    stage = replayable(pipeline_of_actors(), asked.stage)
     views.chat(store.hot, asked.chat_id)
     kinds = [payload.kind for payload in stage.on]
     return store.read_now(
@@ -69,7 +50,7 @@ async def replay(
     Ended in the middle, what was enqueued is worked off by whoever works next; asking again adds nothing to
     what is still to run.
     """
-    stage = replayable(asked.stage)
+    stage = replayable(pipeline_of_actors(), asked.stage)
     async with open_program(paths, model=model) as program:
         store = program.engine.store
         event_ids = events_of(store, asked)
