@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 
 from pipeline.rewriting import live_turn
-from pipeline.stage import Lane, Pipeline, Stage
+from pipeline.stage import Pipeline, Stage
 from store import live, log, replays
 from store.errors import Invalid, NotFound, Refused
 from store.events import Event
@@ -86,10 +86,10 @@ def replayable(pipeline: Pipeline, name: str) -> Stage:
         NotFound: there is none; Refused: what it does is part of the play and cannot be done twice.
     """
     stages = pipeline.stages
-    bookkeeping = ", ".join(sorted(n for n, one in stages.items() if one.lane is Lane.BOOKKEEPING))
+    bookkeeping = ", ".join(sorted(n for n, one in stages.items() if one.replayable))
     if name not in stages:
         raise NotFound(f"There is no stage {name!r}.", hint=f"Stages that can be replayed: {bookkeeping}.")
-    if stages[name].lane is not Lane.BOOKKEEPING:
+    if not stages[name].replayable:
         raise Refused(
             f"The stage {name!r} is part of the play itself and is not replayed.",
             hint=f"Stages that can be replayed: {bookkeeping}.",
@@ -99,13 +99,13 @@ def replayable(pipeline: Pipeline, name: str) -> Stage:
 
 def _listening(pipeline: Pipeline, db: apsw.Connection, turn_id: int) -> list[Stage]:
     listening = pipeline.listening_for(log.event(db, turn_id).kind)
-    return [one for one in listening if one.lane is Lane.BOOKKEEPING]
+    return [one for one in listening if one.replayable]
 
 
 def _derived(db: apsw.Connection, stage: Stage, turn: Turn) -> Derived:
     runs = rows(
         db,
-        "SELECT id, coalesce(started_at, finished_at) FROM run WHERE stage = ? AND event_id = ?"
+        "SELECT id, coalesce(started_at, finished_at, 0) FROM run WHERE stage = ? AND event_id = ?"
         " AND state = 'done' ORDER BY generation",
         (stage.name, turn.id),
     )

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from store import views
-from store.errors import FabulaError, Invalid
+from store.errors import FabulaError, Invalid, NotFound
 from store.snapshot_files import MAX_BYTES
 from web import api_kept
 from web.errors import invalid, status_of, told
@@ -89,7 +89,11 @@ async def _uploaded(request: Request) -> tuple[bytes, str]:
 async def _previewed(request: Request, wrong: FabulaError | None = None) -> Response:
     engine = engine_of(request)
     shown = PreviewOut.shown(await engine.keeping.preview(request.path_params["file"]))
-    return _shown(request, "kept/snapshot.html", {"shown": shown}, wrong)
+    try:
+        chat = views.chat(engine.store.hot, shown.chat_id)
+    except NotFound:
+        chat = None
+    return _shown(request, "kept/snapshot.html", {"shown": shown, "chat": chat}, wrong)
 
 
 async def preview(request: Request) -> Response:

@@ -137,7 +137,7 @@ async def test_an_edited_turn_is_derived_again_stage_by_stage_and_never_by_itsel
     assert asked.count('name="stage"') == asked.count(" checked>") == 5
     none = await site.client.post(f"{path}/turns/{yours}/derive", headers=PAGE)
     assert (none.status_code, "No stage was chosen" in none.text) == (422, True)
-    wrong = await site.client.post(derived, json={"stages": ["narrate"]})
+    wrong = await site.client.post(derived, json={"stages": ["interjection"]})
     assert (wrong.status_code, "derives nothing" in wrong.json()["error"]["what"]) == (422, True)
 
     done = await site.client.post(f"{path}/turns/{yours}/derive", data={"stage": "remember"})
