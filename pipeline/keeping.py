@@ -133,4 +133,5 @@ def _only_new(db: apsw.Connection, arriving: Arriving) -> str:
 def _name(arriving: Arriving) -> str:
     """What the branch is called, so that it is known again in the tree."""
     head = arriving.opened.content.head
-    return f"snapshot: {head.note or head.last_line or head.title}"[:MAX_NAME_CHARS]
+    told = " ".join((head.note or head.last_line or head.title).split())
+    return f"snapshot: {told}"[:MAX_NAME_CHARS]

@@ -25,7 +25,7 @@ async def take_snapshot(request: Request) -> Response:
 
 async def upload_snapshot(request: Request) -> Response:
     found = await request.body()
-    return answer(SnapshotOut.of(await engine_of(request).keeping.upload(found, "the request")), status=201)
+    return answer(SnapshotOut.of(await engine_of(request).keeping.upload(found, "upload.json")), status=201)
 
 
 async def show_snapshot(request: Request) -> Response:

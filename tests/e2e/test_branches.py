@@ -173,7 +173,12 @@ def test_a_story_is_kept_derived_again_and_brought_back(
     cut = tmp_path / "cut.json"
     cut.write_bytes(kept[:-100])
     page.goto(f"{address}/snapshots")
-    page.get_by_label("A snapshot file").set_input_files(cut)
+    file = page.get_by_label("A snapshot file")
+    file.evaluate("input => { input.dataset.most = 1000 }")
+    file.set_input_files(cut)
+    assert "a snapshot has at most 0.0 MB" in file.evaluate("input => input.validationMessage")
+    page.reload()
+    file.set_input_files(cut)
     page.get_by_role("button", name="Upload").click()
     expect(page.get_by_role("alert")).to_contain_text("cut.json is cut off")
     page.get_by_role("link", name="Backups").click()

@@ -23,7 +23,6 @@ from tests.properties.stories import (
     Act,
     play,
     play_on,
-    record,
     say,
     stories,
 )
@@ -167,21 +166,6 @@ def test_a_snapshot_restored_as_a_branch_stands_as_it_stood(
     with db:
         world.txn().append(BranchSwitched(branch_id=there), chat_id=chat_id)
     assert standing(db, chat_id) == left
-    db.close()
-
-
-def test_what_a_stage_found_since_comes_along(fresh_path: Fresh) -> None:
-    """A branch never lacks what came of the turns it shares."""
-    db = connect(fresh_path(), query_only=False)
-    world = play(db, [*ONE_OF_EACH[:2], say(0, "Who goes there?")])
-    chat_id = world.chat(0)
-    path = snapshots.take(db, fresh_path().parent, chat_id, why="by-hand", now=NOW)
-    play_on(world, [record(0, 0, "Found late.", again=False), say(0, "Said later.")])
-    origin = snapshot_returns.origin_of(db, snapshot_arrivals.checked(snapshot_files.read(path)))
-    with db:
-        snapshot_returns.go_back_to(world.txn(), origin, "as it was")
-    assert rows(db, "SELECT text FROM turn") == [("Who goes there?",)]
-    assert rows(db, "SELECT text FROM memory") == [("Found late.",)]
     db.close()
 
 
