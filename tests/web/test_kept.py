@@ -132,9 +132,9 @@ async def test_an_edited_turn_is_derived_again_stage_by_stage_and_never_by_itsel
     assert 'data-act="derive"' in (await site.client.get(path, headers=PAGE)).text
     before = await told()
     assert before["remember"] == (["Ada remembers “Turn 1”"], True)
-    assert set(before) == {"remember", "significance", "edges", "activities", "scene"}
+    assert set(before) == {"remember", "significance", "edges", "activities", "scene", "plot"}
     asked = (await site.client.get(f"{path}/turns/{yours}/derive", headers=PAGE)).text
-    assert asked.count('name="stage"') == asked.count(" checked>") == 5
+    assert asked.count('name="stage"') == asked.count(" checked>") == 6
     none = await site.client.post(f"{path}/turns/{yours}/derive", headers=PAGE)
     assert (none.status_code, "No stage was chosen" in none.text) == (422, True)
     wrong = await site.client.post(derived, json={"stages": ["interjection"]})
