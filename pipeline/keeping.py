@@ -13,6 +13,7 @@ import apsw
 import trio
 
 from pipeline.config_paths import DataPaths
+from pipeline.floor import end_auto
 from pipeline.seen import open_chat
 from store import backups, snapshot_arrivals, snapshot_files, snapshot_returns, snapshot_uploads, snapshots
 from store.backups import Backup
@@ -107,6 +108,7 @@ class Keeping:
                 return Restored(snapshot_arrivals.bring_in(txn, arriving), None)
             open_chat(txn.connection, origin.chat_id)
             branch_id = snapshot_returns.go_back_to(txn, origin, _name(arriving))
+            end_auto(txn, origin.chat_id)
             return Restored(origin.chat_id, branch_id)
 
         return await self._store.writer.submit(step, durable=True)
