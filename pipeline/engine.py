@@ -9,6 +9,7 @@ from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.keeping import Keeping
+from pipeline.longwork import LongWork
 from pipeline.offer import Offer
 from pipeline.passing import Passing
 from pipeline.play import Play
@@ -36,6 +37,8 @@ class Engine:
     counter: TokenCounter
     pipeline: Pipeline
     paths: DataPaths
+    longwork: LongWork
+    """Re-embedding, replays and checks: what takes minutes and is shown as it goes."""
 
     @property
     def drafting(self) -> Drafting:

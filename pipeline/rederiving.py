@@ -13,7 +13,7 @@ import apsw
 from pipeline.rewriting import live_turn
 from pipeline.stage import Pipeline, Stage
 from store import live, log, replays
-from store.errors import Invalid, NotFound, Refused
+from store.errors import Invalid
 from store.events import Event
 from store.rows import row, rows
 from store.store import Store
@@ -77,24 +77,6 @@ class Rederiving:
             ]
 
         return await self._store.writer.submit(step, durable=True)
-
-
-def replayable(pipeline: Pipeline, name: str) -> Stage:
-    """The stage of that name.
-
-    Raises:
-        NotFound: there is none; Refused: what it does is part of the play and cannot be done twice.
-    """
-    stages = pipeline.stages
-    bookkeeping = ", ".join(sorted(n for n, one in stages.items() if one.replayable))
-    if name not in stages:
-        raise NotFound(f"There is no stage {name!r}.", hint=f"Stages that can be replayed: {bookkeeping}.")
-    if not stages[name].replayable:
-        raise Refused(
-            f"The stage {name!r} is part of the play itself and is not replayed.",
-            hint=f"Stages that can be replayed: {bookkeeping}.",
-        )
-    return stages[name]
 
 
 def _listening(pipeline: Pipeline, db: apsw.Connection, turn_id: int) -> list[Stage]:
