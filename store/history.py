@@ -36,6 +36,7 @@ CORRECTIONS = (
     "memory.witness_changed",
     "scene.closed",
     "scene.opened",
+    "significance.scored",
     "time.skip_requested",
     "story_event.cancelled",
     "story_event.completed",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from store import rebuild, snapshot_arrivals, snapshot_files, snapshot_returns, snapshots
 from store.database import connect
 from store.events import BranchSwitched
-from store.projections import OF_CHATS
+from store.projections import INDEXES, OF_CHATS
 from store.projections.fold import LIVE_SET
 from store.rows import Row, rows
 from store.txn import Txn
@@ -56,12 +56,9 @@ def of_chat(db: apsw.Connection, chat_id: int, bots: set[int]) -> dict[str, list
     }
     found["chat"] = rows(db, "SELECT * FROM chat WHERE id = ?", (chat_id,))
     found["bot"] = [one for one in rows(db, "SELECT * FROM bot ORDER BY id") if one[0] in bots]
-    found["memory_text"] = rows(
-        db,
-        "SELECT rowid, * FROM memory_text WHERE rowid IN (SELECT id FROM memory WHERE chat_id = ?)"
-        " ORDER BY rowid",
-        (chat_id,),
-    )
+    for index, table in INDEXES.items():
+        mine = f"rowid IN (SELECT id FROM {table} WHERE chat_id = ?)"
+        found[index] = rows(db, f"SELECT rowid, * FROM {index} WHERE {mine} ORDER BY rowid", (chat_id,))
     return found
 
 
