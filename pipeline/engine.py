@@ -7,6 +7,7 @@ from pipeline.config_paths import DataPaths
 from pipeline.corrections import Corrections
 from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
+from pipeline.estimate import Estimating
 from pipeline.feed import Feed
 from pipeline.keeping import Keeping
 from pipeline.longwork import LongWork
@@ -16,6 +17,7 @@ from pipeline.play import Play
 from pipeline.plotting import Plotting
 from pipeline.rederiving import Rederiving
 from pipeline.rewriting import Rewriting
+from pipeline.settings import Settings
 from pipeline.stage import Pipeline
 from pipeline.tokens import TokenCounter
 from store.store import Store
@@ -46,6 +48,11 @@ class Engine:
         return Drafting(self.store.hot, self.endpoints, self.counter, working=self.working)
 
     @property
+    def estimating(self) -> Estimating:
+        """Where the tokens of the next prompt would go."""
+        return Estimating(self.store, self.endpoints, self.counter, self.play.foreground)
+
+    @property
     def rewriting(self) -> Rewriting:
         """What a person does to turns that are already told."""
         return Rewriting(self.store, self.paths.snapshots)
@@ -59,6 +66,11 @@ class Engine:
     def keeping(self) -> Keeping:
         """Snapshots and backups."""
         return Keeping(self.store, self.paths)
+
+    @property
+    def settings(self) -> Settings:
+        """What config.toml says, and how it is changed."""
+        return Settings(self.offer)
 
     @property
     def passing(self) -> Passing:
