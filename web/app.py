@@ -12,7 +12,24 @@ from starlette.types import Scope
 
 from pipeline.engine import Engine
 from store.errors import FabulaError
-from web import api, branching, deriving, drawer, endpoints, kept, opening, pages, past, why, work
+from web import (
+    api,
+    branching,
+    budgeting,
+    deriving,
+    drawer,
+    endpoints,
+    inspector,
+    kept,
+    opening,
+    pages,
+    past,
+    rating,
+    searching,
+    settings,
+    why,
+    work,
+)
 from web.errors import on_bug, on_fabula_error, on_http_error, on_leaving
 from web.openapi import openapi
 from web.security import Gate
@@ -39,6 +56,11 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
         *kept.routes(),
         *drawer.routes(),
         *why.routes(),
+        *inspector.routes(),
+        *settings.routes(),
+        *rating.routes(),
+        *budgeting.routes(),
+        *searching.routes(),
         *work.routes(),
         *opening.routes(),
         *api.routes(),

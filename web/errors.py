@@ -37,7 +37,7 @@ KINDS: tuple[tuple[type[FabulaError], int, str], ...] = (
 )
 """Kind of error → HTTP status, and what it means to the person who meets it."""
 SHOWN_VALUE_CHARS = 60
-SECRETIVE = frozenset({EndpointIn.__name__})
+SECRETIVE = frozenset({EndpointIn.__name__, "EndpointChangeIn"})
 """What may hold a key, perhaps under a misspelt name: none of its values is said again."""
 _OF_AN_ID = re.compile(r"/(bot|chat|run|turn)s/([^/]+)")
 _WHERE_TO_LOOK = "Check the address, or go back to the chats."
