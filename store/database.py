@@ -53,7 +53,7 @@ def prepare(path: Path, migrations: Path = MIGRATIONS) -> None:
     """
     writable_folder(path.parent)
     database = APSWDatabase(
-        str(path), pragmas={"journal_mode": "wal", "busy_timeout": BUSY_TIMEOUT_MS, "foreign_keys": 1}
+        str(path), pragmas={"journal_mode": "wal", "busy_timeout": BUSY_TIMEOUT_MS, "foreign_keys": 0}
     )
     try:
         lock = held_lock(path.with_name(path.name + ".migrating"))
@@ -77,11 +77,12 @@ def _migrate(runner: Runner, path: Path) -> None:
             hint="Start that newer version, or point --data at another folder.",
         )
     applied = {m.name for m in runner.status() if m.applied}
-    runner.up()
-    if applied:
-        connection = runner.database.connection()
-        with connection:
-            rebuild(connection)  # newer tables hold more of what the log has told all along
+    if len(applied) == len(runner.status()):
+        return
+    with runner.database.atomic("IMMEDIATE"):  # or a crash might leave newer tables that nobody fills again
+        runner.up()
+        if applied:
+            rebuild(runner.database.connection())  # they hold more of what the log has told all along
 
 
 def writable_folder(folder: Path) -> None:
