@@ -32,8 +32,10 @@ check: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Two at a time: much of the suite waits for processes and browsers. A file stays with one worker, because its
+# tests share a browser or a server.
 test: check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: $(DEV)
 	for name in hop chain turn rebuild sse open start retrieval prefix history; do $(BIN)/fabula bench $$name $(ARGS) || exit 1; done

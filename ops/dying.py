@@ -10,15 +10,16 @@ import os
 import signal
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 
 import apsw
 
 NEVER = 0
 WRITES = ("write", "FileIO.write", "BufferedWriter.write", "BufferedWriter.flush", "_IOBase.__exit__")
-PLACES = ("open", "replace", "rename", "remove", "unlink", "mkdir", "rmdir", "truncate", "sendfile")
-FILE_CALLS = frozenset((*WRITES, *PLACES))
+NAMES = frozenset(("replace", "rename", "remove", "unlink"))
+"""These let a name appear or go: whoever puts files in an order means it here."""
+FILE_CALLS = NAMES.union(WRITES, ("open", "mkdir", "rmdir", "truncate", "sendfile"))
 """By their qualified names. One that only reads is an instant like any other; dying there harms nobody."""
 
 
@@ -29,6 +30,8 @@ class Death:
     at: int = NEVER
     armed: bool = False
     instants: int = 0
+    of_names: list[int] = field(default_factory=list)
+    """The instants at which a name appears or goes."""
 
     def comes(self) -> bool:
         """Whether this instant is the last."""
@@ -46,8 +49,12 @@ def may_come(death: Death) -> apsw.VFS:
     process that was forked for this: it cannot be taken back."""
 
     def called(_frame: FrameType, event: str, function: object) -> None:
-        if event == "c_call" and getattr(function, "__qualname__", "") in FILE_CALLS and death.comes():
-            death.come()
+        name = getattr(function, "__qualname__", "")
+        if event == "c_call" and name in FILE_CALLS:
+            if death.comes():
+                death.come()
+            if name in NAMES:
+                death.of_names.append(death.instants)
 
     threading.setprofile(called)
     sys.setprofile(called)

@@ -4,8 +4,7 @@
     python -m ops.kills --only rewind --instants 0
 
 Each operation upon a story's past and its files (`ops.operations`) is run in a process of its own that dies
-in the middle of one of its changes to the disk (`ops.dying`): at `--instants` of them, evenly spread, or at
-all for 0. Then the folder is opened as the next start would. Prints one JSON object; exit 1 on a violation.
+in X the folder is opened as the next start would. Prints one JSON object; exit 1 on a violation.
 """
 
 import argparse
@@ -68,6 +67,7 @@ class Ended:
     killed: bool
     acknowledged: bool
     instants: int
+    of_names: tuple[int, ...]
 
 
 def kill_inside(operation: Operation, begun: Path, most: int) -> Kills:
@@ -76,11 +76,12 @@ def kill_inside(operation: Operation, begun: Path, most: int) -> Kills:
     with tempfile.TemporaryDirectory(prefix="fabula-kills-", dir=PLACE) as name:
         before = _state(_copied(begun, Path(name) / "before"))
         undisturbed = _copied(begun, Path(name) / "after")
-        found.instants = _die(operation, undisturbed, NEVER).instants
+        lived = _die(operation, undisturbed, NEVER)
+        found.instants = lived.instants
         after = _state(undisturbed)
         if before == after:
             found.violations.append("it changes nothing, so nothing was tried")
-        for at in _spread(found.instants, most):
+        for at in _chosen(lived, most):
             folder = _copied(begun, Path(name) / str(at))
             ended = _die(operation, folder, at)
             found.kills += ended.killed
@@ -96,11 +97,12 @@ def _copied(begun: Path, to: Path) -> Path:
     return Path(shutil.copytree(begun, to))
 
 
-def _spread(instants: int, most: int) -> list[int]:
-    """The first, the last, and evenly between them."""
-    if most == 0 or instants <= most:
-        return list(range(1, instants + 1))
-    return sorted({1 + round(n * (instants - 1) / (most - 1)) for n in range(most)})
+def _chosen(lived: Ended, most: int) -> list[int]:
+    """The first, the last, and evenly between them; and wherever a file gets or loses its name."""
+    if most == 0 or lived.instants <= most:
+        return list(range(1, lived.instants + 1))
+    spread = {1 + round(n * (lived.instants - 1) / (most - 1)) for n in range(most)}
+    return sorted(spread | set(lived.of_names))
 
 
 def _die(operation: Operation, folder: Path, at: int) -> Ended:
@@ -113,14 +115,15 @@ def _die(operation: Operation, folder: Path, at: int) -> Ended:
         operation.run(At.folder(folder), lambda: say(DONE))
         death.armed = False
         del files
-        say(b" %d" % death.instants)
+        say(f" {death.instants} {' '.join(map(str, death.of_names))}".encode())
 
     status, said = _forked(live)
-    acknowledged, _, instants = said.partition(b" ")
+    acknowledged, *counted = said.split(b" ")
     killed = os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-    if not killed and not instants:
+    if not killed and not counted:
         raise RuntimeError(f"{operation.name} ended by itself, with status {status}, at instant {at}")
-    return Ended(killed, acknowledged == DONE, int(instants or 0))
+    instants, *of_names = [int(number) for number in counted if number] or [0]
+    return Ended(killed, acknowledged == DONE, instants, tuple(of_names))
 
 
 def _forked(live: Callable[[Say], None]) -> tuple[int, bytes]:
