@@ -33,9 +33,9 @@ check: $(DEV)
 	$(BIN)/lint-imports
 
 # Two at a time: much of the suite waits for processes and browsers. A file stays with one worker, because its
-# tests share a browser or a server.
+# tests share a browser or a server; files go in order, so that the longest ones do not come last.
 test: check
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(DEV)
 	for name in hop chain turn rebuild sse open start retrieval prefix history; do $(BIN)/fabula bench $$name $(ARGS) || exit 1; done

@@ -8,8 +8,11 @@ from pipeline.corrections import Corrections
 from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
+from pipeline.longwork import LongWork
 from pipeline.offer import Offer
+from pipeline.passing import Passing
 from pipeline.play import Play
+from pipeline.plotting import Plotting
 from pipeline.rewriting import Rewriting
 from pipeline.tokens import TokenCounter
 from store.store import Store
@@ -31,6 +34,8 @@ class Engine:
     counter: TokenCounter
     snapshots: Path
     """Where chats are kept as files."""
+    longwork: LongWork
+    """Re-embedding, replays and checks: what takes minutes and is shown as it goes."""
 
     @property
     def drafting(self) -> Drafting:
@@ -43,6 +48,16 @@ class Engine:
         return Rewriting(self.store, self.snapshots)
 
     @property
+    def passing(self) -> Passing:
+        """What a person does to go on elsewhere, or to let the story go on without them."""
+        return Passing(self.store)
+
+    @property
     def corrections(self) -> Corrections:
         """What a person sets right by hand."""
         return Corrections(self.store)
+
+    @property
+    def plotting(self) -> Plotting:
+        """What a person does about the plot by hand."""
+        return Plotting(self.store)
