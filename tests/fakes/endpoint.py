@@ -23,6 +23,7 @@ import trio
 
 from tests.fakes import dialects
 from tests.fakes.behaviour import BEFORE_HEADERS, Behaviour, decides
+from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.wire import Dropped, Seen, Wire
 
 MODEL = "fake-model"
@@ -47,6 +48,8 @@ class FakeEndpoint:
     routes: dict[str, Answer] = field(default_factory=dict)
     judging: dict[str, Behaviour] | None = None
     decisions: list[Seen] = field(default_factory=list)
+    embedding: trio.Event | None = None
+    """While it is there and not set, texts to embed wait."""
     _queue: deque[Behaviour] = field(default_factory=deque)
     _released: trio.Event = field(default_factory=trio.Event)
     _arrived: trio.Event = field(default_factory=trio.Event)
@@ -212,7 +215,17 @@ async def _control(fake: FakeEndpoint, seen: Seen) -> Answer:
         return 200, {}
     if seen.path == "/__requests":
         return 200, [_told(request) for request in fake.requests]
+    if seen.path == "/v1/embeddings":
+        return 200, await _embedded(fake, seen.json["input"])
     return dialects.about(seen.path, seen.json, MODEL)
+
+
+async def _embedded(fake: FakeEndpoint, texts: list[str]) -> dict[str, Any]:
+    """The senses of the texts, as soon as nobody holds them back."""
+    if fake.embedding is not None:
+        await fake.embedding.wait()
+    vectors = await FakeEmbedder().embed(texts)
+    return {"data": [{"index": place, "embedding": one} for place, one in enumerate(vectors)]}
 
 
 def _told(seen: Seen) -> dict[str, Any]:
