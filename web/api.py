@@ -10,7 +10,7 @@ from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
 from store.ledger import STATES
-from web import api_history, api_plot, api_state, why, work
+from web import api_history, api_kept, api_plot, api_state, deriving, why, work
 from web.api_history import turns_out
 from web.endpoints import chosen
 from web.events import chat_events
@@ -186,7 +186,9 @@ OPERATIONS: Sequence[Operation] = (
     ),
     *api_state.OPERATIONS,
     *api_plot.OPERATIONS,
+    *deriving.OPERATIONS,
     *api_history.OPERATIONS,
+    *api_kept.OPERATIONS,
     *why.OPERATIONS,
     *work.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),

@@ -54,7 +54,7 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
     text = {"type": "string"}
     return [
         *(
-            {"name": name, "in": "path", "required": True, "schema": whole}
+            {"name": name, "in": "path", "required": True, "schema": whole if name.endswith("_id") else text}
             for name in re.findall(r"{(\w+)}", one.path)
         ),
         *({"name": name, "in": "query", "schema": named.get(name, text)} for name in one.queries),

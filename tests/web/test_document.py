@@ -38,6 +38,9 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         "/api/chats/{chat_id}/branches": {"turn_id": turns[0]["id"], "name": "aside"},
         "/api/chats/{chat_id}/branches/{branch_id}": {"name": "main road"},
         "/api/chats/{chat_id}/rewind": {"turn_id": turns[0]["id"]},
+        "/api/chats/{chat_id}/snapshots": {"note": "kept"},
+        "/api/snapshots/{file}/restore": {"to": "branch"},
+        "/api/chats/{chat_id}/turns/{turn_id}/derived": {"stages": ["remember"]},
         **await _bodies_of_corrections(site, chat_id, bot_id),
         "/api/chats/{chat_id}/story-events": {"title": "A feast"},
         "/api/chats/{chat_id}/story-events/{story_event_id}": {"title": "A wake", "seen": 0},
@@ -51,6 +54,9 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
     wake = StoryEventPlanned(plan=StoryPlan(title="A wake"))
     ids["story_event_id"], spare = str(await told.record(wake)), str(await told.record(wake))
     ids["thread_id"] = str(await told.record(ThreadOpened(title="The key")))
+    kept = (await site.client.post(f"/api/chats/{chat_id}/snapshots", json={})).json()["file"]
+    ids["file"] = kept
+    bodies["/api/snapshots"] = (await site.client.get(f"/api/snapshots/{kept}/file")).json()
     drafted = await site.client.post("/api/chats", json={"host_id": bot_id, "opening": "At sea."})
     for one in OPERATIONS:
         if one.path.endswith("/events"):
