@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from pipeline.answers import few
 from pipeline.cast import Cast, cast_of
 from pipeline.context import Context
 from pipeline.deciding import decide
@@ -28,10 +29,12 @@ from store.events import (
     OpeningActivity,
     OpeningEdge,
     OpeningProposed,
+    Prop,
+    StoryPlan,
 )
 
 OPENING_TOKENS, ANSWER_TOKENS = 2000, 800
-MAX_SLOTS = 20
+MAX_SLOTS, MAX_COMING, MAX_THINGS = 20, 3, 5
 Degree = Annotated[int, Field(ge=-100, le=100)]
 
 
@@ -52,6 +55,14 @@ class Standing(BaseModel):
     summary: str = Field(default="", description="one sentence from that point of view, or empty")
 
 
+class Coming(BaseModel):
+    """Something that is going to happen."""
+
+    title: str = Field(description="a few words, such as 'The masked ball'")
+    description: str = Field(default="", description="what will happen, in one or two sentences")
+    things: list[str] = Field(default=[], description="things that are there only because of it")
+
+
 class Beginning(BaseModel):
     """What an opening says. The default says nothing."""
 
@@ -69,6 +80,9 @@ class Beginning(BaseModel):
     weather: str = Field(default="", description="the weather, if told")
     activities: list[Doing] = Field(default=[], description="what each is doing, if told")
     relationships: list[Standing] = Field(default=[], description="how each sees another, if told")
+    coming: Annotated[list[Coming], few(MAX_COMING)] = Field(
+        default=[], max_length=MAX_COMING, description="what is said to happen later in the story, if told"
+    )
 
 
 ASK = (
@@ -106,7 +120,24 @@ def _opening(read: Beginning, cast: Cast) -> Opening:
         weather=_short(read.weather),
         activities=tuple(activities[who] for who in sorted(activities)),
         edges=_edges(read.relationships, cast),
+        story_events=_story_events(read.coming),
     )
+
+
+def _story_events(coming: list[Coming]) -> tuple[StoryPlan, ...]:
+    plans: dict[str, StoryPlan] = {}
+    for one in coming:
+        title = _name(one.title)
+        things = dict.fromkeys(name for thing in one.things if (name := _name(thing)))
+        props = tuple(Prop(name=thing) for thing in tuple(things)[:MAX_THINGS])
+        if title:
+            plan = StoryPlan(title=title, description=_short(one.description), props=props)
+            plans.setdefault(folded(title), plan)
+    return tuple(plans.values())[:MAX_COMING]
+
+
+def _name(text: str) -> str:
+    return _short(text)[:MAX_NAME_CHARS].strip()
 
 
 def _edges(standings: list[Standing], cast: Cast) -> tuple[OpeningEdge, ...]:
@@ -126,7 +157,7 @@ def _edges(standings: list[Standing], cast: Cast) -> tuple[OpeningEdge, ...]:
 
 
 def _container(read: Beginning) -> Container | None:
-    name = _short(read.place)[:MAX_NAME_CHARS].strip()
+    name = _name(read.place)
     if not name:
         return None
     slots = dict.fromkeys(slot[:MAX_NAME_CHARS].strip() for slot in map(_short, read.slots) if slot)

@@ -6,6 +6,7 @@ where, when and how it begins. What they agree to becomes events in the same com
 
 from collections.abc import Iterator
 
+from pipeline.plot.planning import checked
 from pipeline.prompt.macros import substitute
 from store import views
 from store.errors import Conflict, Invalid, Refused
@@ -20,6 +21,7 @@ from store.events import (
     OpeningConfirmed,
     Payload,
     SceneOpened,
+    StoryEventPlanned,
     TurnAssistant,
     WorldChanged,
 )
@@ -48,7 +50,8 @@ def confirm(txn: Txn, chat_id: int, opening: Opening) -> int:
     """Make an opening true and let the host speak first; returns the id of the agreement.
 
     Raises:
-        Conflict: play has begun already; Refused: archived; Invalid: it names somebody who is not there.
+        Conflict: play has begun already; Refused: archived; Invalid: it names somebody who is not there, or
+            plans what cannot come about.
     """
     chat = views.chat(txn.connection, chat_id)
     if chat.archived:
@@ -67,6 +70,9 @@ def confirm(txn: Txn, chat_id: int, opening: Opening) -> int:
     txn.append(SceneOpened(container_id=container_id), chat_id=chat_id, cause_id=confirmed.id)
     for payload in _consequences(opening):
         txn.append(payload, chat_id=chat_id, cause_id=confirmed.id)
+    for plan in opening.story_events:
+        planned = StoryEventPlanned(plan=checked(txn, views.chat(txn.connection, chat_id), plan))
+        txn.append(planned, chat_id=chat_id, cause_id=confirmed.id)
     _greet(txn, chat_id, views.bot(txn.connection, chat.host_id), chat.you_name, confirmed.id)
     return confirmed.id
 

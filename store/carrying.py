@@ -1,7 +1,8 @@
 """Carrying over: what a person corrected in an outcome, for the outcome that takes its place.
 
-A stage that runs again records its memories, facts and places anew, under new ids, while a person's
-corrections name the old ones. What is found again is corrected again as the person had left it.
+A stage that runs again records its memories, facts, places, story events and threads anew, under new ids,
+while a person's corrections name the old ones. What is found again is corrected again as the person had left
+it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,13 @@ from store.events import (
     MemoryWitnessChanged,
     MemoryWritten,
     Payload,
+    StoryEventCancelled,
+    StoryEventCompleted,
+    StoryEventEdited,
+    StoryEventPlanned,
+    ThreadClosed,
+    ThreadOpened,
+    ThreadUpdated,
 )
 from store.events.relationships import MAX_FACTS
 from store.ledger import Claim
@@ -40,6 +48,11 @@ ASPECTS: Mapping[type[Payload], tuple[str, str]] = {
     MemoryWitnessChanged: ("memory_id", "witnesses"),
     EdgeFactRemoved: ("fact_id", "removed"),
     ContainerChanged: ("container_id", "place"),
+    StoryEventEdited: ("story_event_id", "plan"),
+    StoryEventCompleted: ("story_event_id", "end"),
+    StoryEventCancelled: ("story_event_id", "end"),
+    ThreadUpdated: ("thread_id", "words"),
+    ThreadClosed: ("thread_id", "end"),
 }
 """Correction → the field that names what is corrected, and what of it: of one aspect the last word counts."""
 
@@ -79,6 +92,10 @@ def _things(event: Event[Any]) -> Iterator[tuple[Key, int]]:
             yield ("memory_id", memory.owner_id, memory.turn_id, memory.form), event.id
         case ContainerCreated() as created:
             yield ("container_id", _plain(created.container.name)), event.id
+        case StoryEventPlanned() as planned:
+            yield ("story_event_id", _plain(planned.plan.title)), event.id
+        case ThreadOpened() as opened:
+            yield ("thread_id", _plain(opened.title)), event.id
         case EdgeUpdated() as edge:
             for number, fact in enumerate(edge.facts):
                 key = ("fact_id", edge.observer_id, edge.target_id, _plain(fact.text))

@@ -13,6 +13,7 @@ from store.ledger import STATES
 from web import (
     api_history,
     api_kept,
+    api_plot,
     api_state,
     budgeting,
     deriving,
@@ -197,6 +198,7 @@ OPERATIONS: Sequence[Operation] = (
         headers=("Last-Event-ID",),
     ),
     *api_state.OPERATIONS,
+    *api_plot.OPERATIONS,
     *deriving.OPERATIONS,
     *api_history.OPERATIONS,
     *api_kept.OPERATIONS,

@@ -1,5 +1,6 @@
 """The opening of a drafted chat: what was read out of it, to be corrected and agreed to."""
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -95,8 +96,19 @@ def _opening(texts: Texts, chat: Chat) -> Opening:
         "weather": text("weather"),
         "activities": [one for one in activities if one["activity"]],
         "edges": [one for one in edges if _says_something(one)],
+        "story_events": list(_story_events(texts, chat)),
     }
     return Opening.model_validate(said)
+
+
+def _story_events(texts: Texts, chat: Chat) -> Iterator[dict[str, Any]]:
+    """Those proposed whose title was left standing, in the words they have now."""
+    proposed = chat.proposal.story_events if chat.proposal is not None else ()
+    for number, plan in enumerate(proposed):
+        title = _text(texts, f"event-{number}")
+        if title:
+            told = _text(texts, f"event-told-{number}")
+            yield plan.model_dump() | {"title": title, "description": told}
 
 
 def _text(texts: Texts, name: str) -> str:

@@ -24,6 +24,7 @@ from workers import (
     cli_history,
     cli_knowing,
     cli_library,
+    cli_plot,
     cli_purge,
     cli_replay,
     cli_search,
@@ -263,6 +264,8 @@ app.command()(cli_snapshots.snapshot_show)
 app.command()(cli_snapshots.snapshot_restore)
 for command in cli_history.COMMANDS:
     app.command()(command)
+for act in cli_plot.COMMANDS:
+    app.command()(act)
 
 
 def main() -> None:

@@ -77,8 +77,9 @@ def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
     ]
     created: dict[type[Payload], int] = {}
     for ordinal, payload in enumerate((*superseded, *payloads)):
+        payload = _naming(payload, created)  # noqa: PLW2901
         event = txn.append(
-            _naming(payload, created),
+            payload,
             chat_id=claim.chat_id or None,
             cause_id=claim.event_id,
             run_id=claim.run_id,

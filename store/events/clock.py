@@ -15,7 +15,9 @@ TURN_MINUTES = 1
 MAX_SKIP = 100 * 366 * DAY
 """A hundred years: what is longer is another story."""
 
-Clock = Annotated[int, Field(ge=0)]
+MAX_CLOCK = 10**10
+"""Beyond any story, and what a database can hold with room to spare."""
+Clock = Annotated[int, Field(ge=0, le=MAX_CLOCK)]
 """Minutes of story time since midnight before the story's first day."""
 Minutes = Annotated[int, Field(ge=1, le=MAX_SKIP)]
 SkipMode = Literal["elision", "jump"]

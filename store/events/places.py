@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from store.events.clock import Clock
 from store.events.payload import Name, Payload, ShortText, Text
+from store.events.plot import StoryPlan
 from store.events.references import EntityId, EventId
 from store.events.relationships import Strength
 
@@ -106,6 +107,8 @@ class Opening(BaseModel):
     weather: ShortText = ""
     activities: tuple[OpeningActivity, ...] = ()
     edges: tuple[OpeningEdge, ...] = ()
+    story_events: Annotated[tuple[StoryPlan, ...], Field(max_length=10)] = ()
+    """What may happen later."""
 
 
 class OpeningProposed(Payload):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from store import places, relations, views
+from store import places, plot, relations, views
 from store.errors import Conflict, Invalid, NotFound, Refused
 from store.events import (
     YOU,
@@ -14,6 +14,8 @@ from store.events import (
     OpeningActivity,
     OpeningEdge,
     OpeningProposed,
+    Prop,
+    StoryPlan,
     TurnAssistant,
 )
 from tests.actors.bench import SHORT, UNUSABLE, empty_table
@@ -33,6 +35,7 @@ READ = {
         {"who": "Ada", "of": "you", "affinity": 40, "trust": -10, "summary": "An old flame."},
         {"who": "Ada", "of": "Ada", "affinity": 9, "trust": 9, "summary": ""},
     ],
+    "coming": [{"title": "The border", "description": "Papers, please.", "things": ["a stamp", ""]}],
 }
 MET = {
     "first": {"affinity": 30, "trust": 20, "knows": ["Bea sails"], "summary": "A friend."},
@@ -60,10 +63,16 @@ async def test_an_opening_is_proposed_corrected_agreed_on_and_only_then_played(t
         )
         assert proposal.activities == (OpeningActivity(entity_id=ada, activity="reading"),)
         assert [(edge.observer_id, edge.target_id) for edge in proposal.edges] == [(ada, YOU)]
+        border = StoryPlan(title="The border", description="Papers, please.", props=(Prop(name="a stamp"),))
+        assert proposal.story_events == (border,)
         with pytest.raises(Refused, match="not begun"):
             await on.play.send_turn(chat_id, "Hello?")
         assert (places.scenes(db, chat_id), on.events(TurnAssistant)) == ([], [])
+        late = Opening(story_events=(border.model_copy(update={"expires": 3}),))
+        with pytest.raises(Invalid, match="expires: 3,"):
+            await on.play.confirm_opening(chat_id, late)
         await on.play.confirm_opening(chat_id, proposal.model_copy(update={"time": "dawn"}))
+        assert [one.plan for one in plot.open_story_events(db, chat_id)] == [border]
         scene = places.scene(db, views.chat(db, chat_id).scene_id or 0)
         assert places.place(db, scene.container_id or 0).container.moving
         assert places.world(db, chat_id).time == "dawn"

@@ -11,7 +11,12 @@ import trio
 from pipeline.play import Play
 from pipeline.plot.due import fired_between
 from pipeline.plotting import Plotting
+from pipeline.prompt.blocks import Block, Origin, Piece, Tier
+from pipeline.prompt.budget import Budgets
+from pipeline.prompt.compose import Measure, compose
+from pipeline.prompt.lineage import leaks
 from pipeline.rewriting import Rewriting
+from pipeline.tokens import TokenCounter
 from store import memories, plot, rebuild, relations, views
 from store.errors import Conflict, Invalid, Refused
 from store.events import (
@@ -29,6 +34,7 @@ from store.events import (
     StoryPlan,
     ThreadUpdated,
     TimeSkipped,
+    TurnUser,
 )
 from store.plot import StoryEvent
 from store.store import Store, open_store
@@ -159,10 +165,10 @@ async def test_what_cannot_come_about_or_is_over_is_refused(tmp_path: Path) -> N
             await on.plan(StoryPlan(title="X", triggers=(Condition(kind="event", event_id=999),)))
         with pytest.raises(Invalid, match=r"on_start\[0\].entity_id: 999"):
             await on.plan(StoryPlan(title="X", on_start=(Effect(kind="mood", entity_id=999, text="x"),)))
-        with pytest.raises(Invalid, match="expires: minute 5"):
+        with pytest.raises(Invalid, match="expires: 5, which is day 1, 00:05, is past"):
             await on.plan(StoryPlan(title="X", expires=5))
         late = (Condition(kind="time", clock=2_000),)
-        with pytest.raises(Invalid, match="before it can begin at 2000"):
+        with pytest.raises(Invalid, match="before it can begin on day 2, 09:20"):
             await on.plan(StoryPlan(title="X", triggers=late, expires=1_000))
         with pytest.raises(Refused, match="has not begun"):
             await on.plotting.complete(on.chat_id, one)
@@ -238,3 +244,20 @@ async def test_a_thread_is_opened_edited_and_closed(tmp_path: Path) -> None:
         with pytest.raises(Invalid, match="closed already"):
             await on.plotting.close_thread(on.chat_id, opened)
         assert views.chat(on.store.hot, on.chat_id).clock >= now.touched_clock
+
+
+async def test_a_thread_of_others_is_kept_out_by_both_locks(tmp_path: Path) -> None:
+    async with board(tmp_path) as on:
+        turn_id = await on.append(TurnUser(text="Hm."))
+        secret = await on.plotting.open_thread(on.chat_id, "The SECRET", known_to=(YOU,))
+        shared = await on.plotting.open_thread(on.chat_id, "The key", "Lost.")
+        db = on.store.hot
+        turn, measure = views.turn(db, turn_id), Measure(TokenCounter().for_model("x"), Budgets(), "cache")
+        composed = compose(db, turn, on.host_id, measure)
+        words = "\n".join(one.content for one in composed.prompt.messages)
+        assert ("Still open: The key: Lost." in words, "SECRET" in words) == (True, False)
+        let_in = [
+            Block("threads", Tier.SHOULD, (Piece("x", (one,), Origin.THREAD, "digest", row_id=one),), 1)
+            for one in (secret, shared)
+        ]
+        assert [one.piece.row_id for one in leaks(db, on.chat_id, on.host_id, let_in)] == [secret]

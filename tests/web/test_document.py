@@ -4,7 +4,7 @@ import httpx
 from openapi_schema_validator import OAS31Validator, validate
 from openapi_spec_validator import validate as validate_document
 
-from store.events import MemoryWritten
+from store.events import MemoryWritten, StoryEventPlanned, StoryPlan, ThreadOpened
 from store.events.relationships import MAX_FACTS
 from tests.web.conftest import Site
 from tests.web.play import Play
@@ -46,7 +46,18 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         "/api/snapshots/{file}/restore": {"to": "branch"},
         "/api/chats/{chat_id}/turns/{turn_id}/derived": {"stages": ["remember"]},
         **await _bodies_of_corrections(site, chat_id, bot_id),
+        "/api/chats/{chat_id}/story-events": {"title": "A feast"},
+        "/api/chats/{chat_id}/story-events/{story_event_id}": {"title": "A wake", "seen": 0},
+        "/api/chats/{chat_id}/story-events/{story_event_id}/complete": {"gist": "We ate."},
+        "/api/chats/{chat_id}/story-events/{story_event_id}/cancel": {},
+        "/api/chats/{chat_id}/threads": {"title": "Who rang?"},
+        "/api/chats/{chat_id}/threads/{thread_id}": {"seen": 0},
+        "/api/chats/{chat_id}/threads/{thread_id}/close": {},
     }
+    told = Play(site, chat_id, bot_id)
+    wake = StoryEventPlanned(plan=StoryPlan(title="A wake"))
+    ids["story_event_id"], spare = str(await told.record(wake)), str(await told.record(wake))
+    ids["thread_id"] = str(await told.record(ThreadOpened(title="The key")))
     kept = (await site.client.post(f"/api/chats/{chat_id}/snapshots", json={})).json()["file"]
     ids["file"] = kept
     bodies["/api/snapshots"] = (await site.client.get(f"/api/snapshots/{kept}/file")).json()
@@ -58,6 +69,7 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         if one.path.startswith("/api/work"):
             ids["work_id"] = str(await _idle_work(site))
         chat = {"chat_id": str(drafted.json()["id"])} if one.path.endswith("/opening") else {}
+        chat |= {"story_event_id": spare} if one.path.endswith("/cancel") else {}
         query = f"?owner={bot_id}&text=Hello" if "owner" in one.queries else ""
         query = "?q=Hello" if "q" in one.queries else query
         answer = await site.client.request(one.method, one.path.format(**(ids | chat)) + query, json=body)

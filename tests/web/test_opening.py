@@ -2,7 +2,16 @@
 
 import re
 
-from store.events import Container, Opening, OpeningActivity, OpeningEdge, OpeningProposed
+from store import plot
+from store.events import (
+    Container,
+    Opening,
+    OpeningActivity,
+    OpeningEdge,
+    OpeningProposed,
+    Prop,
+    StoryPlan,
+)
 from tests.fakes.behaviour import stalls
 from tests.web.conftest import Site
 from tests.web.play import Play
@@ -36,6 +45,7 @@ async def test_what_was_read_is_corrected_and_agreed_to(site: Site) -> None:
         time="night",
         activities=(OpeningActivity(entity_id=play.host_id, activity="reading"),),
         edges=(OpeningEdge(observer_id=play.host_id, target_id=0, affinity=10, summary="met once"),),
+        story_events=(StoryPlan(title="The border", props=(Prop(name="a stamp"),)), StoryPlan(title="Snow")),
     )
     await play.record(OpeningProposed(opening=read))
     shown = await page(site, f"/chats/{play.chat_id}/opening", PIECE)
@@ -53,6 +63,9 @@ async def test_what_was_read_is_corrected_and_agreed_to(site: Site) -> None:
         f"affinity-{play.host_id}-0": "25",
         f"trust-{play.host_id}-0": "0",
         f"summary-{play.host_id}-0": "old friends",
+        "event-0": "The frontier",
+        "event-told-0": "Papers, please.",
+        "event-1": "",
     }
     wrong = {**typed, f"affinity-{play.host_id}-0": "very"}
     refused = await site.client.post(f"/chats/{play.chat_id}/opening", data=wrong, headers=PAGE)
@@ -62,6 +75,12 @@ async def test_what_was_read_is_corrected_and_agreed_to(site: Site) -> None:
     agreed = await site.client.post(f"/chats/{play.chat_id}/opening", data=typed)
     assert (agreed.status_code, agreed.headers["location"]) == (303, f"/chats/{play.chat_id}")
     state = await play.state()
+    (planned,) = plot.open_story_events(site.program.engine.store.hot, play.chat_id)
+    assert planned.plan.model_dump(exclude_defaults=True) == {
+        "title": "The frontier",
+        "description": "Papers, please.",
+        "props": ({"name": "a stamp"},),
+    }
     place = state["place"]
     assert (place["name"], place["slots"], place["moving"], place["public"], place["audible_range"]) == (
         "Sleeper",
