@@ -103,7 +103,7 @@ async def _follow(
     if begun:
         messages = (*messages, Message(role="assistant", content=begun))
     request = Request(messages=messages, sampler=sampler, slot=NARRATOR_SLOT)
-    ctx.request = request
+    ctx.asking(request)
     stream = _Stream(ctx, writing, Bare(composed.speaker_name))
     writing.begin(begun)
     with ctx.endpoints.narrating():

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.corrections import Corrections
+from pipeline.desk import Desk
 from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.offer import Offer
 from pipeline.play import Play
 from pipeline.rewriting import Rewriting
+from pipeline.stage import Pipeline
 from pipeline.tokens import TokenCounter
 from store.store import Store
 
@@ -31,6 +33,13 @@ class Engine:
     counter: TokenCounter
     snapshots: Path
     """Where chats are kept as files."""
+    pipeline: Pipeline
+    """The stages, whether or not this process runs them."""
+
+    @property
+    def desk(self) -> Desk:
+        """What a person does to stages and runs."""
+        return Desk(self.store, self.pipeline)
 
     @property
     def drafting(self) -> Drafting:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pipeline.retry import Retry
+from store.errors import NotFound, Refused
 from store.events import Event, Payload
 from store.ledger import Route
 
@@ -92,6 +93,35 @@ class Pipeline:
         for one in stages:
             _refuse_circles(one, by_name, ())
         return cls(by_name)
+
+    def named(self, name: str) -> Stage:
+        """The stage of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if name not in self.stages:
+            known = ", ".join(sorted(self.stages))
+            raise NotFound(f"There is no stage {name[:60]!r}.", hint=f"The stages: {known}.")
+        return self.stages[name]
+
+    def is_replayable(self, name: str) -> bool:
+        """Whether it is bookkeeping: what is part of the play itself cannot be done twice."""
+        return name in self.stages and self.stages[name].lane is Lane.BOOKKEEPING
+
+    def replayable(self, name: str) -> Stage:
+        """The bookkeeping stage of that name.
+
+        Raises:
+            NotFound: there is none; Refused: it is part of the play.
+        """
+        if not self.is_replayable(self.named(name).name):
+            bookkeeping = ", ".join(sorted(one for one in self.stages if self.is_replayable(one)))
+            raise Refused(
+                f"The stage {name!r} is part of the play itself and is not replayed.",
+                hint=f"Stages that can be replayed: {bookkeeping}.",
+            )
+        return self.stages[name]
 
     @property
     def routes(self) -> dict[str, tuple[Route, ...]]:

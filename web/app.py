@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from pipeline.engine import Engine
 from store.errors import FabulaError
-from web import api, branching, drawer, endpoints, opening, pages, past, why
+from web import api, branching, desk, desk_runs, drawer, endpoints, opening, pages, past, why
 from web.errors import on_bug, on_fabula_error, on_http_error, on_leaving
 from web.openapi import openapi
 from web.security import Gate
@@ -38,6 +38,8 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
         *drawer.routes(),
         *why.routes(),
         *opening.routes(),
+        *desk.routes(),
+        *desk_runs.routes(),
         *api.routes(),
         Route("/openapi.json", openapi),
         Mount("/static", Assets(directory=FOLDER / "static")),

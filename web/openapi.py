@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from web.api import OPERATIONS, STATES
+from web.api import OPERATIONS
 from web.models import ErrorOut
 from web.operation import Operation
 
@@ -47,13 +47,12 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
     whole = {"type": "integer", "minimum": 1}
     named: dict[str, Any] = {
         "after": {"type": "integer", "minimum": 0},
-        "state": {"type": "string", "enum": STATES},
         **dict.fromkeys(("before", "limit", "chat", "owner"), whole),
     }
     text = {"type": "string"}
     return [
         *(
-            {"name": name, "in": "path", "required": True, "schema": whole}
+            {"name": name, "in": "path", "required": True, "schema": whole if name.endswith("_id") else text}
             for name in re.findall(r"{(\w+)}", one.path)
         ),
         *({"name": name, "in": "query", "schema": named.get(name, text)} for name in one.queries),

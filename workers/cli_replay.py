@@ -18,11 +18,12 @@ def replay(
     data: Data = None,
     from_: Annotated[int | None, typer.Option("--from", help="First event; the oldest if left out.")] = None,
     to: Annotated[int | None, typer.Option("--to", help="Last event; the newest if left out.")] = None,
+    note: Annotated[str, typer.Option(help="Why, for the account that the desk shows.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many runs it would be.")] = False,
     model: Model = None,
 ) -> None:
     """Run a stage again for what it has answered; the new outcome takes the place of the old."""
-    asked = Replay(stage, chat, from_, to)
+    asked = Replay(stage, chat, from_, to, note)
     if dry_run:
         with store_of(data) as store:
             OUT.print(f"{len(replaying.events_of(store, asked))} run(s) of {stage} would be replayed.")

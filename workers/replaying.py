@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import trio
 
 from pipeline.config_paths import DataPaths
-from pipeline.stage import Lane, Stage
-from store import queries, replays, views
-from store.errors import NotFound, Refused
+from pipeline.desk import checked_note
+from store import account, queries, replays, views
 from store.store import Store
+from store.txn import Txn
 from workers.program import open_program, pipeline_of_actors
 from workers.saying import LOOK_AGAIN_S
 
@@ -22,6 +22,7 @@ class Replay:
     chat_id: int
     first: int | None = None
     last: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +34,9 @@ class Replayed:
     dead: tuple[int, ...]
 
 
-def replayable(name: str) -> Stage:
-    """The stage of that name.
-
-    Raises:
-        NotFound: there is none; Refused: what it does is part of the play and cannot be done twice.
-    """
-    stages = pipeline_of_actors().stages
-    bookkeeping = ", ".join(sorted(n for n, one in stages.items() if one.lane is Lane.BOOKKEEPING))
-    if name not in stages:
-        raise NotFound(f"There is no stage {name!r}.", hint=f"Stages that can be replayed: {bookkeeping}.")
-    if stages[name].lane is not Lane.BOOKKEEPING:
-        raise Refused(
-            f"The stage {name!r} is part of the play itself and is not replayed.",
-            hint=f"Stages that can be replayed: {bookkeeping}.",
-        )
-    return stages[name]
-
-
 def events_of(store: Store, asked: Replay) -> list[int]:
     """The events the stage would be run for again, in log order."""
-    stage = replayable(asked.stage)
+    stage = pipeline_of_actors().replayable(asked.stage)
     views.chat(store.hot, asked.chat_id)
     kinds = [payload.kind for payload in stage.on]
     return store.read_now(
@@ -69,17 +52,22 @@ async def replay(
     Ended in the middle, what was enqueued is worked off by whoever works next; asking again adds nothing to
     what is still to run.
     """
-    stage = replayable(asked.stage)
+    stage = pipeline_of_actors().replayable(asked.stage)
     async with open_program(paths, model=model) as program:
         store = program.engine.store
         event_ids = events_of(store, asked)
-        enqueued = await store.writer.submit(
-            lambda txn: replays.enqueue(txn.connection, stage.route, asked.chat_id, event_ids, now=txn.now),
-            durable=True,
-        )
+        note = checked_note(asked.note)
+
+        def step(txn: Txn) -> int:
+            db, chat_id = txn.connection, asked.chat_id
+            made = replays.enqueue(db, stage.route, chat_id, event_ids, now=txn.now).values()
+            account.record(db, "replayed", made, now=txn.now, stage=stage.name, chat_id=chat_id, note=note)
+            return len(made)
+
+        enqueued = await store.writer.submit(step, durable=True)
         while (left := queries.pending(store.hot, chat_id=asked.chat_id)) > 0:
             progress(left)
             await trio.sleep(LOOK_AGAIN_S)
         progress(0)
         dead = queries.dead(store.hot, stage=asked.stage, chat_id=asked.chat_id)
-        return Replayed(len(enqueued), queries.pending(store.hot, chat_id=asked.chat_id), tuple(dead))
+        return Replayed(enqueued, queries.pending(store.hot, chat_id=asked.chat_id), tuple(dead))

@@ -13,6 +13,7 @@ import trio
 import trio.testing
 
 from pipeline.context import Context
+from pipeline.desk import Desk
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.inference.errors import EndpointFailed
@@ -24,6 +25,7 @@ from store import queries, rebuild, views
 from store.errors import ErrorClass
 from store.events import BotAuthored, Event, FloorGiven, MemoryWritten, TurnAssistant, TurnUser
 from store.rows import row, rows
+from store.selection import Selection
 from store.store import Store, open_store
 from store.txn import Txn
 from tests.settling import settled
@@ -119,15 +121,15 @@ async def test_a_dead_run_says_why_and_a_retry_runs_it_again(tmp_path: Path) -> 
     async with at_work(tmp_path / "chat.db", moody) as bench:
         await bench.play.send_turn(bench.chat_id, "hello")
         await bench.settled()
-        (run,) = queries.runs(bench.store.hot, state="dead")
+        (run,) = queries.runs(bench.store.hot, Selection(state="dead"))
         assert run.error_class == "bug"
         assert run.error is not None
         assert "KeyError" in run.error["what"]
         assert "Traceback" in run.error["detail"]
         broken = False
-        await bench.play.retry([run.id])
+        await Desk(bench.store, Pipeline.of([moody])).do("retry", [run.id])
         await bench.settled()
-        assert queries.runs(bench.store.hot, state="done")[0].id == run.id
+        assert queries.runs(bench.store.hot, Selection(state="done"))[0].id == run.id
         assert row(bench.store.hot, "SELECT text FROM memory") == ("fine",)
 
 
