@@ -60,7 +60,7 @@ async def show_list(request: Request) -> Response:
         "classes": [one.value for one in ErrorClass],
         "words": WORDS,
     }
-    values["classes"] = [one.value for one in ErrorClass]
+    values["said"] = _told_of(request)
     return page(request, "desk/rows.html" if piecewise(request) else "desk/runs.html", values)
 
 
