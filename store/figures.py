@@ -93,7 +93,7 @@ def of_hour(db: apsw.Connection, path: Path, stages: Sequence[str], *, now: int)
     """Everything the desk shows of the ledger. Stages the ledger knows and the program does not come last."""
     standing = {name: Standing(name) for name in stages}
     for name in ledger.paused(db):
-        standing.setdefault(name, Standing(name)).paused = True
+        _of(standing, name).paused = True
     _count(db, standing)
     taken_back, cut = _follow_hour(db, standing, now)
     return Figures(list(standing.values()), _health(db, path, taken_back, now), cut, now)
@@ -105,6 +105,12 @@ def percentile(values: Sequence[int], share: int) -> int | None:
     return ordered[max(0, -(-len(ordered) * share // 100) - 1)] if ordered else None
 
 
+def _of(standing: dict[str, Standing], name: str) -> Standing:
+    if name not in standing:
+        standing[name] = Standing(name)
+    return standing[name]
+
+
 def _count(db: apsw.Connection, standing: dict[str, Standing]) -> None:
     open_now = rows(
         db,
@@ -112,13 +118,13 @@ def _count(db: apsw.Connection, standing: dict[str, Standing]) -> None:
         " WHERE state IN ('waiting', 'ready', 'running', 'backoff') GROUP BY stage, state",
     )
     for name, state, number, oldest in open_now:
-        one = standing.setdefault(name, Standing(name))
+        one = _of(standing, name)
         one.waiting += number if state in ("waiting", "ready") else 0
         one.running += number if state == "running" else 0
         one.backoff += number if state == "backoff" else 0
         one.oldest_at = oldest if one.oldest_at is None else min(oldest, one.oldest_at)
     for name, number in rows(db, "SELECT stage, count(*) FROM run WHERE state = 'dead' GROUP BY stage"):
-        standing.setdefault(name, Standing(name)).dead = number
+        _of(standing, name).dead = number
 
 
 def _follow_hour(db: apsw.Connection, standing: dict[str, Standing], now: int) -> tuple[int, bool]:
@@ -135,7 +141,7 @@ def _follow_hour(db: apsw.Connection, standing: dict[str, Standing], now: int) -
     )
     taken_back = 0
     for name, token, enqueued_at, started_at, finished_at, outcome in ended:
-        minute = standing.setdefault(name, Standing(name)).minutes[(finished_at - since - 1) // MINUTE_MS]
+        minute = _of(standing, name).minutes[(finished_at - since - 1) // MINUTE_MS]
         minute.done += outcome == "done"
         minute.failed += outcome in ("dead", "backoff")
         taken_back += outcome == "crash"
