@@ -78,31 +78,3 @@ def test_a_failed_stage_is_mended_and_a_paused_one_goes_on(browser: Browser, tmp
 def _data(folder: Path, base_url: str) -> Path:
     narrate_with(folder, base_url)
     return folder
-
-
-def test_the_command_line_pauses_resumes_and_mends_what_it_selects(tmp_path: Path) -> None:
-    with fake_process(tokens=4) as fake:
-        narrate_with(tmp_path, fake.base_url)
-        bot = run_fabula("bot", "new", "Ada", data=tmp_path).stdout.strip()
-        chat = run_fabula("chat", "new", bot, data=tmp_path).stdout.strip()
-        assert "narrate is paused" in run_fabula("pause", "narrate", "--note", "why", data=tmp_path).stdout
-        stages = json.loads(run_fabula("stages", "--json", data=tmp_path).stdout)
-        assert [one["stage"] for one in stages if one["paused"]] == ["narrate"]
-        said = run_fabula("say", chat, "Hello?", data=tmp_path)
-        assert said.returncode == 1
-        assert "fabula resume narrate" in said.stderr
-        assert "narrate goes on" in run_fabula("resume", "narrate", data=tmp_path).stdout
-        fake.script({"status": 401})
-        assert run_fabula("drain", data=tmp_path).returncode == 1
-        dead = json.loads(run_fabula("runs", "--state", "dead", "--json", data=tmp_path).stdout)
-        selected = ("--all", "--stage", dead[0]["stage"], "--error", dead[0]["error_class"], "--chat", chat)
-        declined = run_fabula("retry", *selected, data=tmp_path, typed="n\n")
-        assert "Retry 1 run(s)?" in declined.stdout
-        assert declined.returncode == 1
-        assert "1 run(s) will be tried again" in run_fabula("retry", *selected, "--yes", data=tmp_path).stdout
-        assert run_fabula("drain", data=tmp_path).returncode == 0
-        account = json.loads(run_fabula("account", "--json", data=tmp_path).stdout)
-        assert [one["act"] for one in account] == ["retried", "resumed", "paused"]
-        wrong = run_fabula("runs", "--state", "lost", data=tmp_path)
-        assert wrong.returncode == 1
-        assert "It is one of waiting" in wrong.stderr
