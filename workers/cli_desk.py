@@ -35,7 +35,7 @@ def stages(data: Data = None, as_json: Json = False) -> None:
     if as_json:
         show_json(listed)
     else:
-        show_table(tuple(listed[0]), listed)
+        show_table(("stage", "paused", "waiting", "running", "backoff", "dead", "done", "run_p95_ms"), listed)
 
 
 def _told(one: Standing, now: int) -> dict[str, object]:
@@ -46,7 +46,8 @@ def _told(one: Standing, now: int) -> dict[str, object]:
         "running": one.running,
         "backoff": one.backoff,
         "dead": one.dead,
-        "done_per_hour": one.done,
+        "done": one.done,
+        "failed": one.failed,
         "wait_p50_ms": percentile(one.waits, 50),
         "wait_p95_ms": percentile(one.waits, 95),
         "run_p50_ms": percentile(one.times, 50),
