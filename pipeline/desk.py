@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import apsw
 
+from pipeline.replaying import replayable
 from pipeline.stage import Pipeline
 from store import account, interventions, live, replays, selection
 from store.account import MAX_NOTE_CHARS, Act
@@ -90,7 +91,7 @@ class Desk:
             raise NotFound(f"There is no run {min(missing)}.", hint="The desk and `fabula runs` list them.")
         if deed == "replay":
             for one in found:
-                self._pipeline.replayable(one.stage)
+                replayable(self._pipeline.stages, one.stage)
         stages, chats = {one.stage for one in found}, {one.chat_id for one in found}
         about = Selection(
             stage=stages.pop() if len(stages) == 1 else None, chat_id=chats.pop() if len(chats) == 1 else None
@@ -166,7 +167,7 @@ class Desk:
             mailboxes.setdefault((one.stage, one.chat_id), []).append(one.event_id)
         made: list[int] = []
         for (stage, chat_id), event_ids in mailboxes.items():
-            route = self._pipeline.replayable(stage).route
+            route = replayable(self._pipeline.stages, stage).route
             made += replays.enqueue(txn.connection, route, chat_id, event_ids, now=txn.now).values()
         return made
 

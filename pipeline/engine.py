@@ -9,6 +9,7 @@ from pipeline.desk import Desk
 from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
+from pipeline.longwork import LongWork
 from pipeline.offer import Offer
 from pipeline.passing import Passing
 from pipeline.play import Play
@@ -35,6 +36,8 @@ class Engine:
     counter: TokenCounter
     snapshots: Path
     """Where chats are kept as files."""
+    longwork: LongWork
+    """Re-embedding, replays and checks: what takes minutes and is shown as it goes."""
     pipeline: Pipeline
     """The stages, whether or not this process runs them."""
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pipeline.retry import Retry
-from store.errors import NotFound, Refused
+from store.errors import NotFound
 from store.events import Event, Payload
 from store.ledger import Route
 
@@ -108,20 +108,6 @@ class Pipeline:
     def is_replayable(self, name: str) -> bool:
         """Whether it is bookkeeping: what is part of the play itself cannot be done twice."""
         return name in self.stages and self.stages[name].lane is Lane.BOOKKEEPING
-
-    def replayable(self, name: str) -> Stage:
-        """The bookkeeping stage of that name.
-
-        Raises:
-            NotFound: there is none; Refused: it is part of the play.
-        """
-        if not self.is_replayable(self.named(name).name):
-            bookkeeping = ", ".join(sorted(one for one in self.stages if self.is_replayable(one)))
-            raise Refused(
-                f"The stage {name!r} is part of the play itself and is not replayed.",
-                hint=f"Stages that can be replayed: {bookkeeping}.",
-            )
-        return self.stages[name]
 
     @property
     def routes(self) -> dict[str, tuple[Route, ...]]:

@@ -30,6 +30,9 @@ MAY_START = f"stage NOT IN ({PAUSED}) AND (awaits IS NULL OR NOT {UNSETTLED})"
 to do is not settled, so whoever awaits it waits as well."""
 
 
+STATES = ("waiting", "ready", "running", "backoff", "done", "dead", "cancelled")
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """What the ledger must know of a stage to enqueue a run for it."""

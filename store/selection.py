@@ -6,10 +6,10 @@ from typing import Any
 import apsw
 
 from store.errors import ErrorClass, Invalid
+from store.ledger import STATES
 from store.replays import SET_ASIDE
 from store.rows import rows
 
-STATES = ("waiting", "ready", "running", "backoff", "dead", "done", "cancelled")
 OPEN = ("waiting", "ready", "running", "backoff")
 IS_OPEN = f"run.state IN {OPEN}"
 RETRIABLE = ("backoff", "dead", "cancelled")

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from store import queries, views
 from store.events import BotAuthored, BotEdited
-from web import api_desk, api_history, api_state, why
+from web import api_desk, api_history, api_state, why, work
 from web.api_history import turns_out
 from web.endpoints import chosen
 from web.events import chat_events
@@ -165,6 +165,7 @@ OPERATIONS: Sequence[Operation] = (
     *api_state.OPERATIONS,
     *api_history.OPERATIONS,
     *why.OPERATIONS,
+    *work.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
     *api_desk.OPERATIONS,
     Operation(

@@ -18,9 +18,10 @@ from pipeline.desk import DEEDS
 from store import account, attempts, descent, live, log, queries, views
 from store.errors import Conflict, ErrorClass, FabulaError, Invalid, NotFound
 from store.events import Event
+from store.ledger import STATES
 from store.queries import Run
 from store.replays import SET_ASIDE
-from store.selection import STATES, Selection
+from store.selection import Selection
 from web.api_desk import run_named, selection_of
 from web.errors import status_of, told
 from web.models import MAX_ID_DIGITS

@@ -11,19 +11,34 @@ from pipeline.desk import Desk
 from store import account, figures, queries
 from store.errors import Invalid
 from store.figures import Standing, percentile
-from store.selection import STATES, Selection
+from store.ledger import STATES
+from store.selection import Selection
 from store.store import Store
-from workers.cli_options import ChatOption, Data, Json, StageOption, Yes, store_of
+from workers.cli_options import (
+    ChatOption,
+    Data,
+    Json,
+    StageOption,
+    Yes,
+    complete_stage,
+    complete_state,
+    store_of,
+)
 from workers.program import pipeline_of_actors
 from workers.terminal import OUT, show_json, show_table
 
 T = TypeVar("T")
-StateOption = Annotated[str | None, typer.Option(help=f"Only runs in this state: {', '.join(STATES)}.")]
+StateOption = Annotated[
+    str | None,
+    typer.Option(help=f"Only runs in this state: {', '.join(STATES)}.", autocompletion=complete_state),
+]
 ErrorOption = Annotated[str | None, typer.Option("--error", help="Only what failed with this error class.")]
 Runs = Annotated[list[int] | None, typer.Argument(help="Run ids.")]
 Note = Annotated[str, typer.Option(help="Why, for the account that the desk shows.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All runs that the filters leave.")]
-StageName = Annotated[str, typer.Argument(help="The stage's name; `fabula stages` lists them.")]
+StageName = Annotated[
+    str, typer.Argument(help="The stage's name; `fabula stages` lists them.", autocompletion=complete_stage)
+]
 
 
 def stages(data: Data = None, as_json: Json = False) -> None:
