@@ -2,18 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
+from pipeline.config_paths import DataPaths
 from pipeline.corrections import Corrections
 from pipeline.desk import Desk
 from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
+from pipeline.keeping import Keeping
 from pipeline.longwork import LongWork
 from pipeline.offer import Offer
 from pipeline.passing import Passing
 from pipeline.play import Play
 from pipeline.plotting import Plotting
+from pipeline.rederiving import Rederiving
 from pipeline.rewriting import Rewriting
 from pipeline.stage import Pipeline
 from pipeline.tokens import TokenCounter
@@ -34,12 +36,10 @@ class Engine:
     metrics: Callable[[], bytes]
     trouble: Callable[[], list[str]]
     counter: TokenCounter
-    snapshots: Path
-    """Where chats are kept as files."""
+    pipeline: Pipeline
+    paths: DataPaths
     longwork: LongWork
     """Re-embedding, replays and checks: what takes minutes and is shown as it goes."""
-    pipeline: Pipeline
-    """The stages, whether or not this process runs them."""
 
     @property
     def desk(self) -> Desk:
@@ -54,7 +54,17 @@ class Engine:
     @property
     def rewriting(self) -> Rewriting:
         """What a person does to turns that are already told."""
-        return Rewriting(self.store, self.snapshots)
+        return Rewriting(self.store, self.paths.snapshots)
+
+    @property
+    def rederiving(self) -> Rederiving:
+        """What the stages made of a turn, and make of it anew."""
+        return Rederiving(self.store, self.pipeline)
+
+    @property
+    def keeping(self) -> Keeping:
+        """Snapshots and backups."""
+        return Keeping(self.store, self.paths)
 
     @property
     def passing(self) -> Passing:

@@ -50,9 +50,16 @@ class Stage:
     timeout_s: float | None
     durable: bool
     awaits: tuple[str, ...] = ()
+    once: bool = False
+    """Bookkeeping whose outcome is part of the play: it is not run again for what it has answered."""
 
     def __call__(self, event: Event[Any], ctx: "Context") -> Emits:
         return self.actor(event, ctx)
+
+    @property
+    def replayable(self) -> bool:
+        """Whether it may answer an event again, and take back what it had answered."""
+        return self.lane is Lane.BOOKKEEPING and not self.once
 
     @property
     def route(self) -> Route:
@@ -69,12 +76,13 @@ def stage(
     timeout_s: float | None = 30.0,
     durable: bool = False,
     awaits: tuple[str, ...] = (),
+    once: bool = False,
 ) -> Callable[[Callable[[Event[Any], "Context"], Emits]], Stage]:
     """Declare the stage an async generator serves. Bookkeeping is retried for about a day, then dead."""
 
     def declare(actor: Callable[[Event[Any], "Context"], Emits]) -> Stage:
         patience = retry or Retry(attempts=12, base_s=2.0, cap_s=4 * 3600.0)
-        return Stage(name, on, actor, lane, priority, patience, timeout_s, durable, awaits)
+        return Stage(name, on, actor, lane, priority, patience, timeout_s, durable, awaits, once)
 
     return declare
 
@@ -106,8 +114,11 @@ class Pipeline:
         return self.stages[name]
 
     def is_replayable(self, name: str) -> bool:
-        """Whether it is bookkeeping: what is part of the play itself cannot be done twice."""
-        return name in self.stages and self.stages[name].lane is Lane.BOOKKEEPING
+        return name in self.stages and self.stages[name].replayable
+
+    def is_play(self, name: str) -> bool:
+        """Whether a person waits for it."""
+        return name in self.stages and self.stages[name].lane is not Lane.BOOKKEEPING
 
     @property
     def routes(self) -> dict[str, tuple[Route, ...]]:

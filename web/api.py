@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from store import queries, views
 from store.events import BotAuthored, BotEdited
-from web import api_desk, api_history, api_state, why, work
+from web import api_desk, api_history, api_kept, api_state, deriving, why, work
 from web.api_history import turns_out
 from web.endpoints import chosen
 from web.events import chat_events
@@ -163,7 +163,9 @@ OPERATIONS: Sequence[Operation] = (
         headers=("Last-Event-ID",),
     ),
     *api_state.OPERATIONS,
+    *deriving.OPERATIONS,
     *api_history.OPERATIONS,
+    *api_kept.OPERATIONS,
     *why.OPERATIONS,
     *work.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),

@@ -12,7 +12,21 @@ from starlette.types import Scope
 
 from pipeline.engine import Engine
 from store.errors import FabulaError
-from web import api, branching, desk, desk_runs, drawer, endpoints, opening, pages, past, why, work
+from web import (
+    api,
+    branching,
+    deriving,
+    desk,
+    desk_runs,
+    drawer,
+    endpoints,
+    kept,
+    opening,
+    pages,
+    past,
+    why,
+    work,
+)
 from web.errors import on_bug, on_fabula_error, on_http_error, on_leaving
 from web.openapi import openapi
 from web.security import Gate
@@ -35,6 +49,8 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
         *endpoints.routes(),
         *past.routes(),
         *branching.routes(),
+        *deriving.routes(),
+        *kept.routes(),
         *drawer.routes(),
         *why.routes(),
         *work.routes(),
@@ -47,7 +63,7 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Gate, host=host, token=token)],
+        middleware=[Middleware(Gate, host=host, token=token, rooms=kept.ROOMS)],
         exception_handlers={
             FabulaError: on_fabula_error,
             ValidationError: on_fabula_error,

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pipeline.stage import Lane, Pipeline
+from pipeline.stage import Pipeline
 from store import account
 from store.figures import Figures, Standing, percentile
 from web import desk_charts as charts
@@ -55,11 +55,10 @@ def _shown(found: Figures, pipeline: Pipeline) -> dict[str, Any]:
 
 
 def _row(one: Standing, pipeline: Pipeline) -> Row:
-    stage = pipeline.stages.get(one.stage)
     return Row(
         one,
-        in_play=stage is not None and stage.lane is not Lane.BOOKKEEPING,
-        known=stage is not None,
+        in_play=pipeline.is_play(one.stage),
+        known=one.stage in pipeline.stages,
         wait=(percentile(one.waits, 50), percentile(one.waits, 95)),
         time=(percentile(one.times, 50), percentile(one.times, 95)),
     )

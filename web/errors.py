@@ -10,7 +10,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pipeline.inference.errors import EndpointFailed
-from store.errors import Conflict, DiskFull, FabulaError, Invalid, NotFound, Refused, StoreFailed
+from store.errors import (
+    Conflict,
+    DataFromNewerVersion,
+    DiskFull,
+    FabulaError,
+    Invalid,
+    NotFound,
+    Refused,
+    StoreFailed,
+)
 from web.models import MAX_ID_DIGITS, EndpointIn, ErrorOut, ErrorText
 from web.security import HEADERS
 from web.templates import page
@@ -20,6 +29,7 @@ KINDS: tuple[tuple[type[FabulaError], int, str], ...] = (
     (Invalid, 422, "Nothing was changed."),
     (Conflict, 409, "Nothing was changed."),
     (Refused, 409, "Nothing was changed."),
+    (DataFromNewerVersion, 422, "Nothing was changed."),
     (DiskFull, 507, "This was not saved. Everything saved before is safe."),
     (StoreFailed, 503, "The story cannot be read or written just now. What was saved stays saved."),
     (EndpointFailed, 502, "Nothing was changed: what narrated before narrates on."),

@@ -130,7 +130,7 @@ async def chat(request: Request) -> Response:
     position = log.position(db)
     turns = views.turns_before(db, shown.id, None, FIRST_PAGE)
     pipeline = engine_of(request).pipeline
-    paused = [name for name in sorted(ledger.paused(db)) if not pipeline.is_replayable(name)]
+    paused = [name for name in sorted(ledger.paused(db)) if pipeline.is_play(name)]
     values = _turns(db, shown, turns, FIRST_PAGE) | {"position": position, "paused": paused}
     draft = {} if shown.begun else shown_opening(db, shown, Typed())
     return await _told_page(request, "chat.html", values | draft | _cast(db, shown))

@@ -42,8 +42,14 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         "/api/runs/bulk": {"deed": "discard", "state": "dead", "total": 100},
         **{f"/api/stages/{{stage}}/{act}": {"note": "why"} for act in ("pause", "resume")},
         **{f"/api/runs/{{run_id}}/{deed}": {} for deed in ("retry", "discard", "replay")},
+        "/api/chats/{chat_id}/snapshots": {"note": "kept"},
+        "/api/snapshots/{file}/restore": {"to": "branch"},
+        "/api/chats/{chat_id}/turns/{turn_id}/derived": {"stages": ["remember"]},
         **await _bodies_of_corrections(site, chat_id, bot_id),
     }
+    kept = (await site.client.post(f"/api/chats/{chat_id}/snapshots", json={})).json()["file"]
+    ids["file"] = kept
+    bodies["/api/snapshots"] = (await site.client.get(f"/api/snapshots/{kept}/file")).json()
     drafted = await site.client.post("/api/chats", json={"host_id": bot_id, "opening": "At sea."})
     for one in OPERATIONS:
         if one.path.endswith("/events"):
