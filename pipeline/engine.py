@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.config_paths import DataPaths
 from pipeline.corrections import Corrections
+from pipeline.desk import Desk
 from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.estimate import Estimating
@@ -41,6 +42,11 @@ class Engine:
     paths: DataPaths
     longwork: LongWork
     """Re-embedding, replays and checks: what takes minutes and is shown as it goes."""
+
+    @property
+    def desk(self) -> Desk:
+        """What a person does to stages and runs."""
+        return Desk(self.store, self.pipeline)
 
     @property
     def drafting(self) -> Drafting:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from store import history, log, queries, views
+from store import history, ledger, log, queries, views
 from store.errors import FabulaError, NotFound
 from store.events import BotAuthored, BotEdited
 from store.views import Chat, Turn
@@ -129,7 +129,9 @@ async def chat(request: Request) -> Response:
     shown = views.chat(db, request.path_params["chat_id"])
     position = log.position(db)
     turns = views.turns_before(db, shown.id, None, FIRST_PAGE)
-    values = turns_shown(db, shown, turns, FIRST_PAGE) | {"position": position}
+    pipeline = engine_of(request).pipeline
+    paused = [name for name in sorted(ledger.paused(db)) if pipeline.is_play(name)]
+    values = turns_shown(db, shown, turns, FIRST_PAGE) | {"position": position, "paused": paused}
     draft = {} if shown.begun else shown_opening(db, shown, Typed())
     return await _told_page(request, "chat.html", values | draft | _cast(db, shown))
 
