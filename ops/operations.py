@@ -15,6 +15,7 @@ import trio
 
 from pipeline.config_paths import DataPaths
 from pipeline.desk import Desk
+from pipeline.play import Play
 from pipeline.rewriting import Rewriting
 from store import backups, ledger, purging, replays, restoring, snapshot_arrivals, snapshots
 from store.events import (

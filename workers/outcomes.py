@@ -77,9 +77,8 @@ def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
     ]
     created: dict[type[Payload], int] = {}
     for ordinal, payload in enumerate((*superseded, *payloads)):
-        payload = _naming(payload, created)  # noqa: PLW2901
         event = txn.append(
-            payload,
+            _naming(payload, created),
             chat_id=claim.chat_id or None,
             cause_id=claim.event_id,
             run_id=claim.run_id,
@@ -167,8 +166,8 @@ def reason_for(error: BaseException) -> Reason:
 
 
 def _kept(ctx: Context) -> Kept:
-    """What was asked and heard: the requests, and to each its answers. The words of a narration that came to its
-    end are kept packed, and its answer is the turn."""
+    """What was asked and heard: the requests, and to each its answers. The words of a narration that came to
+    its end are kept packed, and its answer is the turn."""
     figures = json.dumps(ctx.figures) if ctx.figures else None
     if not ctx.exchanges or ctx.sent is not None:
         return Kept(figures=figures)
