@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pipeline.retry import Retry
+from store.errors import NotFound
 from store.events import Event, Payload
 from store.ledger import Route
 
@@ -49,9 +50,16 @@ class Stage:
     timeout_s: float | None
     durable: bool
     awaits: tuple[str, ...] = ()
+    once: bool = False
+    """Bookkeeping whose outcome is part of the play: it is not run again for what it has answered."""
 
     def __call__(self, event: Event[Any], ctx: "Context") -> Emits:
         return self.actor(event, ctx)
+
+    @property
+    def replayable(self) -> bool:
+        """Whether it may answer an event again, and take back what it had answered."""
+        return self.lane is Lane.BOOKKEEPING and not self.once
 
     @property
     def route(self) -> Route:
@@ -68,12 +76,13 @@ def stage(
     timeout_s: float | None = 30.0,
     durable: bool = False,
     awaits: tuple[str, ...] = (),
+    once: bool = False,
 ) -> Callable[[Callable[[Event[Any], "Context"], Emits]], Stage]:
     """Declare the stage an async generator serves. Bookkeeping is retried for about a day, then dead."""
 
     def declare(actor: Callable[[Event[Any], "Context"], Emits]) -> Stage:
         patience = retry or Retry(attempts=12, base_s=2.0, cap_s=4 * 3600.0)
-        return Stage(name, on, actor, lane, priority, patience, timeout_s, durable, awaits)
+        return Stage(name, on, actor, lane, priority, patience, timeout_s, durable, awaits, once)
 
     return declare
 
@@ -92,6 +101,24 @@ class Pipeline:
         for one in stages:
             _refuse_circles(one, by_name, ())
         return cls(by_name)
+
+    def named(self, name: str) -> Stage:
+        """The stage of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if name not in self.stages:
+            known = ", ".join(sorted(self.stages))
+            raise NotFound(f"There is no stage {name[:60]!r}.", hint=f"The stages: {known}.")
+        return self.stages[name]
+
+    def is_replayable(self, name: str) -> bool:
+        return name in self.stages and self.stages[name].replayable
+
+    def is_play(self, name: str) -> bool:
+        """Whether a person waits for it."""
+        return name in self.stages and self.stages[name].lane is not Lane.BOOKKEEPING
 
     @property
     def routes(self) -> dict[str, tuple[Route, ...]]:

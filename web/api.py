@@ -7,10 +7,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from store import queries, views
-from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
-from store.ledger import STATES
-from web import api_history, api_plot, api_state, api_time, why, work
+from web import (
+    api_desk,
+    api_history,
+    api_kept,
+    api_plot,
+    api_state,
+    api_time,
+    budgeting,
+    deriving,
+    inspector,
+    rating,
+    searching,
+    settings,
+    why,
+    work,
+)
 from web.api_history import turns_out
 from web.endpoints import chosen
 from web.events import chat_events
@@ -23,7 +36,6 @@ from web.models import (
     EndpointsOut,
     HealthOut,
     IdOut,
-    RunOut,
     SentOut,
     TurnIn,
     TurnOut,
@@ -92,25 +104,6 @@ async def list_turns(request: Request) -> Response:
 
 async def stop(request: Request) -> Response:
     return answer(CountOut(changed=await engine_of(request).play.stop(request.path_params["chat_id"])))
-
-
-async def list_runs(request: Request) -> Response:
-    state, stage = request.query_params.get("state"), request.query_params.get("stage")
-    if state is not None and state not in STATES:
-        raise Invalid(f"state: {state[:40]!r} is none.", hint=f"It is one of {', '.join(STATES)}.")
-    chat_id, limit = number(request, "chat"), min(number(request, "limit") or MAX_PAGE, MAX_PAGE)
-    found = await engine_of(request).store.read(
-        lambda db: queries.runs(db, state=state, stage=stage, chat_id=chat_id, limit=limit)
-    )
-    return answer(found, list[RunOut])
-
-
-async def retry_run(request: Request) -> Response:
-    return answer(CountOut(changed=await engine_of(request).play.retry([request.path_params["run_id"]])))
-
-
-async def discard_run(request: Request) -> Response:
-    return answer(CountOut(changed=await engine_of(request).play.discard([request.path_params["run_id"]])))
 
 
 async def health(request: Request) -> Response:
@@ -186,21 +179,18 @@ OPERATIONS: Sequence[Operation] = (
     ),
     *api_state.OPERATIONS,
     *api_plot.OPERATIONS,
+    *deriving.OPERATIONS,
     *api_history.OPERATIONS,
     *api_time.OPERATIONS,
+    *api_kept.OPERATIONS,
     *why.OPERATIONS,
+    *inspector.OPERATIONS,
+    *rating.OPERATIONS,
+    *budgeting.OPERATIONS,
+    *searching.OPERATIONS,
     *work.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
-    Operation(
-        "GET",
-        "/api/runs",
-        "Runs, newest first",
-        list_runs,
-        gives=list[RunOut],
-        queries=("state", "stage", "chat", "limit"),
-    ),
-    Operation("POST", "/api/runs/{run_id}/retry", "Try a run again", retry_run, gives=CountOut),
-    Operation("POST", "/api/runs/{run_id}/discard", "Give a run up", discard_run, gives=CountOut),
+    *api_desk.OPERATIONS,
     Operation(
         "GET",
         "/api/endpoints",
@@ -223,6 +213,7 @@ OPERATIONS: Sequence[Operation] = (
         look_for_endpoints,
         gives=EndpointsOut,
     ),
+    *settings.OPERATIONS,
     Operation("GET", "/healthz", "Ready, or why not", health, gives=HealthOut),
     Operation("GET", "/metrics", "Prometheus metrics", metrics),
 )

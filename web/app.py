@@ -12,7 +12,28 @@ from starlette.types import Scope
 
 from pipeline.engine import Engine
 from store.errors import FabulaError
-from web import api, branching, drawer, endpoints, opening, pages, passing, past, story, why, work
+from web import (
+    api,
+    branching,
+    budgeting,
+    deriving,
+    desk,
+    desk_runs,
+    drawer,
+    endpoints,
+    inspector,
+    kept,
+    opening,
+    pages,
+    passing,
+    past,
+    rating,
+    searching,
+    settings,
+    story,
+    why,
+    work,
+)
 from web.errors import on_bug, on_fabula_error, on_http_error, on_leaving
 from web.openapi import openapi
 from web.security import Gate
@@ -35,19 +56,28 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
         *endpoints.routes(),
         *past.routes(),
         *branching.routes(),
+        *deriving.routes(),
+        *kept.routes(),
         *drawer.routes(),
         *story.routes(),
         *passing.routes(),
         *why.routes(),
+        *inspector.routes(),
+        *settings.routes(),
+        *rating.routes(),
+        *budgeting.routes(),
+        *searching.routes(),
         *work.routes(),
         *opening.routes(),
+        *desk.routes(),
+        *desk_runs.routes(),
         *api.routes(),
         Route("/openapi.json", openapi),
         Mount("/static", Assets(directory=FOLDER / "static")),
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Gate, host=host, token=token)],
+        middleware=[Middleware(Gate, host=host, token=token, rooms=kept.ROOMS)],
         exception_handlers={
             FabulaError: on_fabula_error,
             ValidationError: on_fabula_error,

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from store import history, log, queries, views
+from store import history, ledger, log, queries, views
 from store.errors import FabulaError, NotFound
 from store.events import BotAuthored, BotEdited
 from store.views import Chat, Turn
@@ -130,7 +130,9 @@ async def chat(request: Request) -> Response:
     shown = views.chat(db, request.path_params["chat_id"])
     position = log.position(db)
     turns = views.turns_before(db, shown.id, None, FIRST_PAGE)
-    values = _turns(db, shown, turns, FIRST_PAGE) | {"position": position}
+    pipeline = engine_of(request).pipeline
+    paused = [name for name in sorted(ledger.paused(db)) if pipeline.is_play(name)]
+    values = turns_shown(db, shown, turns, FIRST_PAGE) | {"position": position, "paused": paused}
     draft = {} if shown.begun else shown_opening(db, shown, Typed())
     values |= draft | _cast(db, shown) | passing(engine_of(request), shown)
     return await _told_page(request, "chat.html", values)
@@ -148,7 +150,7 @@ async def older_turns(request: Request) -> Response:
     shown = views.chat(db, request.path_params["chat_id"])
     size = min(number(request, "limit") or OLDER_PAGE, LARGEST_PAGE)
     turns = views.turns_before(db, shown.id, number(request, "before"), size)
-    return await _told_page(request, "turns.html", _turns(db, shown, turns, size))
+    return await _told_page(request, "turns.html", turns_shown(db, shown, turns, size))
 
 
 async def one_turn(request: Request) -> Response:
@@ -157,7 +159,7 @@ async def one_turn(request: Request) -> Response:
     turn = views.turn(db, request.path_params["turn_id"])
     if turn.chat_id != shown.id:
         raise NotFound(f"There is no turn {turn.id} in this chat.")
-    return await _told_page(request, "turns.html", _turns(db, shown, [turn], OLDER_PAGE))
+    return await _told_page(request, "turns.html", turns_shown(db, shown, [turn], OLDER_PAGE))
 
 
 async def _told_page(request: Request, name: str, values: dict[str, Any]) -> Response:
@@ -167,7 +169,7 @@ async def _told_page(request: Request, name: str, values: dict[str, Any]) -> Res
     return await trio.to_thread.run_sync(page, request, name, values)
 
 
-def _turns(db: apsw.Connection, shown: Chat, turns: list[Turn], size: int) -> dict[str, Any]:
+def turns_shown(db: apsw.Connection, shown: Chat, turns: list[Turn], size: int) -> dict[str, Any]:
     """What the transcript needs. `older` is where the next older page begins, if there is one."""
     return {
         "chat": shown,

@@ -6,12 +6,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from store import boots, embeddings, ledger, purging, rebuild
+from store import account, boots, embeddings, ledger, purging, rebuild
 from store.database import connect
 from store.embeddings import digest_of, embedding
 from store.errors import Conflict, NotFound, Refused
 from store.events import BotAuthored, ChatRenamed, ChatStarted, MemoryEdited, MemoryWritten, TurnUser
 from store.ledger import Route
+from store.projections import INDEXES
 from store.rows import rows
 from store.store import Store, open_store
 from store.txn import Routes, Txn
@@ -47,11 +48,11 @@ def test_no_word_of_it_is_left_in_the_file(fresh_path: Fresh) -> None:
         store.writer.call(lambda txn: rebuild.refold(txn.connection, chat_id))  # leaves freed pages behind
         purged(store, chat_id)
         assert purging.tidy(path)
-        terms = "CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, memory_text, row)"
         with_terms = connect(path, query_only=False)
-        with_terms.execute(terms)
-        assert rows(with_terms, "SELECT term FROM temp.terms WHERE term LIKE 'zanz%'") == []
-        assert rows(with_terms, "SELECT count(*) FROM temp.terms") != [(0,)]
+        for index in INDEXES:
+            with_terms.execute(f"CREATE VIRTUAL TABLE temp.{index}_terms USING fts5vocab(main, {index}, row)")
+            assert rows(with_terms, f"SELECT term FROM temp.{index}_terms WHERE term LIKE 'zanz%'") == []
+            assert rows(with_terms, f"SELECT count(*) FROM temp.{index}_terms") != [(0,)]
         assert rows(with_terms, "SELECT count(*) FROM memory WHERE chat_id = ?", (kept,)) == [(1,)]
         with_terms.close()
         for file in path.parent.glob("chat.db*"):
@@ -89,10 +90,14 @@ def test_a_chat_that_is_worked_on_is_refused_until_its_process_is_gone(fresh_pat
         with pytest.raises(Refused, match=r"worked on .remember"):
             purged(store, chat_id)
         assert rows(store.hot, "SELECT count(*) FROM turn") == [(1,)]
+        store.writer.call(
+            lambda txn: account.record(txn.connection, "retried", [1], now=1, chat_id=chat_id, note="for her")
+        )
         boots.release(boot)  # the lock of a process that was killed is free
         purged(store, chat_id)
         assert rows(store.hot, "SELECT count(*) FROM turn") == [(0,)]
-        assert rows(store.hot, "SELECT count(*) FROM attempt") == [(0,)]
+        for table in ("attempt", "intervened", "intervention"):
+            assert rows(store.hot, f"SELECT count(*) FROM {table}") == [(0,)]
 
 
 def test_what_goes_back_to_a_chat_keeps_it(fresh_path: Fresh) -> None:

@@ -3,7 +3,7 @@ import "./composer.js";
 import { render } from "./prose.js";
 import { keepBottom } from "./reader.js";
 import { fetchAll, fetchTurn, place, seat, setUnrest, unseat } from "./transcript.js";
-import { tell, troubleCard } from "./trouble.js";
+import { isPaused, tell, troubleCard } from "./trouble.js";
 
 const root = document.getElementById("chat");
 const turns = document.getElementById("turns");
@@ -126,14 +126,14 @@ const onRun = (told) => {
     runs.delete(told.run_id);
     inserting = inserting.then(() => keepBottom(() => dropBubble(told.run_id))); // its turn, if any, comes first
   } else { runs.set(told.run_id, told); reseat(told.run_id); }
-  if (["backoff", "dead"].includes(told.state)) {
+  if (["backoff", "dead"].includes(told.state) || isPaused(told)) {
     const card = troubleCard(told);
     keepBottom(() => (old ? old.replaceWith(card) : trouble.append(card)));
   } else if (old) old.remove();
   busy();
 };
 const busy = () => {
-  const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state));
+  const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state) && !isPaused(run));
   const waiting = [...runs.values()].filter((run) => run.state === "waiting" && run.stage === "narrate").length;
   stopButton.hidden = !active.some((run) => run.stage === "narrate");
   const speakers = active.filter((run) => run.stage === "narrate").map((run) => texts.get(run.run_id)?.speaker ?? floors.get(run.event_id));
