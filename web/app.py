@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from pipeline.engine import Engine
 from store.errors import FabulaError
-from web import api, branching, drawer, endpoints, opening, pages, past, why
+from web import api, branching, drawer, endpoints, opening, pages, past, why, work
 from web.errors import on_bug, on_fabula_error, on_http_error, on_leaving
 from web.openapi import openapi
 from web.security import Gate
@@ -37,6 +37,7 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
         *branching.routes(),
         *drawer.routes(),
         *why.routes(),
+        *work.routes(),
         *opening.routes(),
         *api.routes(),
         Route("/openapi.json", openapi),

@@ -8,11 +8,13 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from pipeline import story_time
 from pipeline.plot.board import Board, board
 from pipeline.plotting import Plotting
 from store import views
 from store.errors import Invalid
 from store.events import StoryPlan
+from store.plot import Thread
 from workers import telling
 from workers.cli_options import Data, Json, done, store_of
 from workers.terminal import OUT, show_json, show_table
@@ -32,7 +34,7 @@ def story(chat: Chat, data: Data = None, as_json: Json = False) -> None:
     if as_json:
         show_json(_as_json(found))
         return
-    OUT.print(f"Minute {found.clock} of the story.")
+    OUT.print(f"It is {story_time.told(found.clock)} in the story (minute {found.clock}).", highlight=False)
     events = [
         {"id": one.id, "state": one.state, "title": one.plan.title, "gist": one.gist or one.plan.description}
         for one in found.story_events
@@ -44,11 +46,17 @@ def story(chat: Chat, data: Data = None, as_json: Json = False) -> None:
             "thread": one.title,
             "stands": one.resolution if one.closed_by is not None else one.summary,
             "known to": ", ".join(names.get(other, str(other)) for other in one.known_to),
-            "unmoved for": "closed" if one.closed_by is not None else f"{found.stale_minutes(one)} minutes",
+            "unmoved for": "closed"
+            if one.closed_by is not None
+            else story_time.span(found.stale_minutes(one)),
         }
         for one in found.threads
     ]
     show_table(("id", "thread", "stands", "known to", "unmoved for"), threads)
+
+
+def _stale(found: Board, thread: Thread) -> str:
+    return "closed" if thread.closed_by is not None else story_time.span(found.stale_minutes(thread))
 
 
 def _as_json(found: Board) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from pipeline.seen import entity_named
+from pipeline.story_time import told
 from store import plot
 from store.errors import Invalid, NotFound
 from store.events import Condition, Effect, StoryPlan
@@ -43,8 +44,8 @@ def effects_checked(txn: Txn, chat: Chat, field: str, effects: tuple[Effect, ...
                 entity_named(txn, chat, f"{field}[{number}].{name}", entity_id)
 
 
-def _refuse_what_is_no_id(told: StoryPlan | Effect) -> None:
-    for reference, number in referred(told):
+def _refuse_what_is_no_id(named: StoryPlan | Effect) -> None:
+    for reference, number in referred(named):
         if not 0 <= number < FOREVER:
             raise Invalid(
                 f"{number} is the id of no {reference}.", hint="Name one by the id it is shown with."
@@ -109,8 +110,8 @@ def _refuse_too_late(chat: Chat, plan: StoryPlan) -> None:
         return
     if plan.expires <= chat.clock:
         raise Invalid(
-            f"expires: minute {plan.expires} of the story is past; it is minute {chat.clock} now.",
-            hint="Name a later minute, or none.",
+            f"expires: {plan.expires}, which is {told(plan.expires)}, is past; it is {told(chat.clock)} now.",
+            hint=f"Name a minute of the story after {chat.clock}, or none.",
         )
     times = [one.clock for one in plan.preconditions if one.clock is not None]
     triggers = [one.clock for one in plan.triggers]
@@ -118,7 +119,7 @@ def _refuse_too_late(chat: Chat, plan: StoryPlan) -> None:
         times.append(min(one for one in triggers if one is not None))
     if times and max(times) > plan.expires:
         raise Invalid(
-            f"expires: it would run out at minute {plan.expires}, before it can begin at {max(times)}.",
+            f"expires: it would run out on {told(plan.expires)}, before it can begin on {told(max(times))}.",
             hint="Let it run out later, or begin earlier.",
         )
 

@@ -69,7 +69,7 @@ async def test_an_opening_is_proposed_corrected_agreed_on_and_only_then_played(t
             await on.play.send_turn(chat_id, "Hello?")
         assert (places.scenes(db, chat_id), on.events(TurnAssistant)) == ([], [])
         late = Opening(story_events=(border.model_copy(update={"expires": 3}),))
-        with pytest.raises(Invalid, match="expires: minute 3"):
+        with pytest.raises(Invalid, match="expires: 3,"):
             await on.play.confirm_opening(chat_id, late)
         await on.play.confirm_opening(chat_id, proposal.model_copy(update={"time": "dawn"}))
         assert [one.plan for one in plot.open_story_events(db, chat_id)] == [border]

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
+import actors
 from pipeline.plotting import Plotting
 from pipeline.prompt.budget import Budgets
 from pipeline.prompt.compose import Measure, compose
 from pipeline.tokens import TokenCounter
-from store import memories, plot, relations, views
+from store import memories, plot, relations, replays, views
 from store.events import (
     YOU,
     Condition,
@@ -211,4 +212,26 @@ async def test_without_a_usable_answer_it_goes_on_and_what_is_due_begins(
         await on.say("With thunder the feast is done.")
         assert (event_of(on, feast).state, event_of(on, storm).state) == ("active", "active")
         assert len(on.told(DecisionDefaulted)) >= 1
+        on.check()
+
+
+async def test_a_replay_judges_the_turn_as_it_was_and_ends_it_once_more(tmp_path: Path) -> None:
+    async with table(tmp_path / "chat.db", "plot", judging={OVER: decides(ENDS)}) as on:
+        feast = await begun(on)
+        trigger = Condition(kind="phrase", phrase="is done")
+        after = await Plotting(on.store).plan(on.chat_id, StoryPlan(title="After", triggers=(trigger,)))
+        await on.append(InventoryChanged(entity_id=YOU, gained=("the drums",)))
+        turn_id = await on.say("And so the feast is done.")
+        await on.say("What a night.")
+        (route,) = (one for one in actors.ALL if one.name == "plot")
+        await on.store.writer.submit(
+            lambda txn: replays.enqueue(txn.connection, route.route, on.chat_id, [turn_id], now=txn.now)
+        )
+        await on.say("Good night.")
+        assert len(on.events(StoryEventCompleted)) == 2, "the first is superseded"
+        assert (event_of(on, feast).state, event_of(on, after).state) == ("completed", "active")
+        states = relations.states(on.store.hot, on.chat_id)
+        assert (states[YOU].inventory, states[on.host_id].inventory) == ((), ("the silver bowl",))
+        kept = memories.of_owner(on.store.hot, on.chat_id, on.host_id)
+        assert [one.text for one in kept] == ["We danced until morning."]
         on.check()

@@ -2,7 +2,8 @@
 
 In a test: `async with fake_endpoint() as fake:` and `fake.script(drops(after=3))`. As a process of its own:
 `python -m tests.fakes.endpoint --port 0 --pace-ms 5 --tokens 50` prints its URL; `POST /__script` takes a
-list of behaviours as JSON, `POST /__release` ends a stall, `GET /__requests` tells what came in.
+list of behaviours as JSON, `POST /__judge` what is decided by which word, `POST /__release` ends a stall,
+`GET /__requests` tells what came in.
 
 It speaks HTTP through h11 on a bare trio socket, because it must be able to break a connection at any byte.
 """
@@ -22,6 +23,7 @@ import trio
 
 from tests.fakes import dialects
 from tests.fakes.behaviour import BEFORE_HEADERS, Behaviour, decides
+from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.wire import Dropped, Seen, Wire
 
 MODEL = "fake-model"
@@ -46,6 +48,8 @@ class FakeEndpoint:
     routes: dict[str, Answer] = field(default_factory=dict)
     judging: dict[str, Behaviour] | None = None
     decisions: list[Seen] = field(default_factory=list)
+    embedding: trio.Event | None = None
+    """While it is there and not set, texts to embed wait."""
     _queue: deque[Behaviour] = field(default_factory=deque)
     _released: trio.Event = field(default_factory=trio.Event)
     _arrived: trio.Event = field(default_factory=trio.Event)
@@ -203,12 +207,25 @@ async def _control(fake: FakeEndpoint, seen: Seen) -> Answer:
     if seen.path == "/__script":
         fake.script(*(Behaviour.model_validate(item) for item in seen.json))
         return 200, {"queued": len(seen.json)}
+    if seen.path == "/__judge":
+        fake.judging = {word: Behaviour.model_validate(one) for word, one in seen.json.items()}
+        return 200, {"words": len(fake.judging)}
     if seen.path == "/__release":
         await fake.release()
         return 200, {}
     if seen.path == "/__requests":
         return 200, [_told(request) for request in fake.requests]
+    if seen.path == "/v1/embeddings":
+        return 200, await _embedded(fake, seen.json["input"])
     return dialects.about(seen.path, seen.json, MODEL)
+
+
+async def _embedded(fake: FakeEndpoint, texts: list[str]) -> dict[str, Any]:
+    """The senses of the texts, as soon as nobody holds them back."""
+    if fake.embedding is not None:
+        await fake.embedding.wait()
+    vectors = await FakeEmbedder().embed(texts)
+    return {"data": [{"index": place, "embedding": one} for place, one in enumerate(vectors)]}
 
 
 def _told(seen: Seen) -> dict[str, Any]:

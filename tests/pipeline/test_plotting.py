@@ -165,10 +165,10 @@ async def test_what_cannot_come_about_or_is_over_is_refused(tmp_path: Path) -> N
             await on.plan(StoryPlan(title="X", triggers=(Condition(kind="event", event_id=999),)))
         with pytest.raises(Invalid, match=r"on_start\[0\].entity_id: 999"):
             await on.plan(StoryPlan(title="X", on_start=(Effect(kind="mood", entity_id=999, text="x"),)))
-        with pytest.raises(Invalid, match="expires: minute 5"):
+        with pytest.raises(Invalid, match="expires: 5, which is day 1, 00:05, is past"):
             await on.plan(StoryPlan(title="X", expires=5))
         late = (Condition(kind="time", clock=2_000),)
-        with pytest.raises(Invalid, match="before it can begin at 2000"):
+        with pytest.raises(Invalid, match="before it can begin on day 2, 09:20"):
             await on.plan(StoryPlan(title="X", triggers=late, expires=1_000))
         with pytest.raises(Refused, match="has not begun"):
             await on.plotting.complete(on.chat_id, one)

@@ -202,8 +202,10 @@ class Life(RuleBasedStateMachine):
             entity = self.entity(who)
             about = {"entity_id": entity, "about_id": YOU if entity != YOU else self.host}
             effects = [self.gains(who, event.plan.props[0].name)] if keeps else []
-            effects += [Effect.model_validate({"kind": "learns", "text": "Known now.", **about})] * learns
-            effects += [Effect.model_validate({"kind": "feels", "affinity": feels, **about})] * bool(feels)
+            if learns:
+                effects.append(Effect.model_validate({"kind": "learns", "text": "Known now.", **about}))
+            if feels:
+                effects.append(Effect.model_validate({"kind": "feels", "affinity": feels, **about}))
             saw = dict.fromkeys(sorted(set(event.present) & set(self.chat.cast)), "x")
             over = StoryEventCompleted(story_event_id=event.id, gist="It was long ago.")
             standing, cast = Standing.of(self.db, self.chat_id), self.chat.cast
