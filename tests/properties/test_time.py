@@ -60,6 +60,7 @@ from workers import outcomes
 M = TypeVar("M", bound=BaseModel)
 LATER = "Ada, hours later."
 HOURS = 300
+AMONG_THEMSELVES = "Between us."
 DUE = (760, 1000, 1000, 1400, 2500)
 """When story events are to begin by themselves."""
 BOOT = "INSERT OR IGNORE INTO boot(id, pid, started_at, seen_at, code_version) VALUES (1, 1, 1, 1, 't')"
@@ -74,7 +75,8 @@ class Voice:
     model: str = "voice"
 
     async def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]:
-        yield Chunk("Hm.")
+        alone = "is not present" in str(request.messages[0].content)
+        yield Chunk(AMONG_THEMSELVES if alone else "Hm.")
         yield Chunk(finish="stop")
 
     async def decide(self, request: Request, schema: type[M]) -> M:
@@ -274,7 +276,7 @@ PLAY, NARRATION = begin_in(Lane.PLAY), begin_in(Lane.NARRATION)
 SPEAKS_WHILE_THEY_DO: list[Act] = [
     *(go_away(3), PLAY, end(0), PLAY, end(0), NARRATION, say("Ada, hm."), end(0), settle),
 ]
-STOPS_JUST_BEFORE_A_TICK: list[Act] = [let_go_on(2), PLAY, stop, end(0), settle]
+STOPS_JUST_BEFORE_A_TICK: list[Act] = [let_go_on(2), PLAY, stop, end(0), let_go_on(1), settle]
 ASKS_FOR_ANOTHER_ONE: list[Act] = [let_go_on(3), settle, upon(2, "regenerate"), settle]
 DOES_NOT_WAIT: list[Act] = [
     *(say("Ada, hm."), PLAY, end(0), NARRATION, say("Bea, hm."), say(LATER), end(0), settle),
@@ -365,6 +367,8 @@ def _nothing_reaches_you_but_digests(world: World) -> None:
         assert not [turn_id for turn_id, present in said if "0" in present.strip("[]").split(", ")]
         kept = rows(db, "SELECT witnesses FROM memory WHERE scene_id = ?", (scene_id,))
         assert not [one for (one,) in kept if "0" in one.strip("[]").split(", ")]
+    heard = "SELECT id FROM turn WHERE text = ? AND alternative_of IS NULL AND present LIKE '[0%'"
+    assert rows(db, heard, (AMONG_THEMSELVES,)) == [], "what they say without you"
     known = {one.id for one in meanwhile.digests(db, world.chat_id)}
     facts = rows(db, "SELECT how, drew_on FROM fact WHERE chat_id = ? AND observer_id = 0", (world.chat_id,))
     assert all(how == "digest" and int(drew_on.strip("[]")) in known for how, drew_on in facts)
