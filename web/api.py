@@ -10,7 +10,21 @@ from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
 from store.ledger import STATES
-from web import api_history, api_plot, api_state, api_time, why, work
+from web import (
+    api_history,
+    api_kept,
+    api_plot,
+    api_state,
+    api_time,
+    budgeting,
+    deriving,
+    inspector,
+    rating,
+    searching,
+    settings,
+    why,
+    work,
+)
 from web.api_history import turns_out
 from web.endpoints import chosen
 from web.events import chat_events
@@ -186,9 +200,15 @@ OPERATIONS: Sequence[Operation] = (
     ),
     *api_state.OPERATIONS,
     *api_plot.OPERATIONS,
+    *deriving.OPERATIONS,
     *api_history.OPERATIONS,
     *api_time.OPERATIONS,
+    *api_kept.OPERATIONS,
     *why.OPERATIONS,
+    *inspector.OPERATIONS,
+    *rating.OPERATIONS,
+    *budgeting.OPERATIONS,
+    *searching.OPERATIONS,
     *work.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
     Operation(
@@ -223,6 +243,7 @@ OPERATIONS: Sequence[Operation] = (
         look_for_endpoints,
         gives=EndpointsOut,
     ),
+    *settings.OPERATIONS,
     Operation("GET", "/healthz", "Ready, or why not", health, gives=HealthOut),
     Operation("GET", "/metrics", "Prometheus metrics", metrics),
 )

@@ -12,7 +12,24 @@ from starlette.types import Scope
 
 from pipeline.engine import Engine
 from store.errors import FabulaError
-from web import api, branching, drawer, endpoints, opening, pages, past, why, work
+from web import (
+    api,
+    branching,
+    budgeting,
+    deriving,
+    drawer,
+    endpoints,
+    inspector,
+    kept,
+    opening,
+    pages,
+    past,
+    rating,
+    searching,
+    settings,
+    why,
+    work,
+)
 from web.errors import on_bug, on_fabula_error, on_http_error, on_leaving
 from web.openapi import openapi
 from web.security import Gate
@@ -35,8 +52,15 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
         *endpoints.routes(),
         *past.routes(),
         *branching.routes(),
+        *deriving.routes(),
+        *kept.routes(),
         *drawer.routes(),
         *why.routes(),
+        *inspector.routes(),
+        *settings.routes(),
+        *rating.routes(),
+        *budgeting.routes(),
+        *searching.routes(),
         *work.routes(),
         *opening.routes(),
         *api.routes(),
@@ -45,7 +69,7 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Gate, host=host, token=token)],
+        middleware=[Middleware(Gate, host=host, token=token, rooms=kept.ROOMS)],
         exception_handlers={
             FabulaError: on_fabula_error,
             ValidationError: on_fabula_error,

@@ -129,7 +129,7 @@ async def chat(request: Request) -> Response:
     shown = views.chat(db, request.path_params["chat_id"])
     position = log.position(db)
     turns = views.turns_before(db, shown.id, None, FIRST_PAGE)
-    values = _turns(db, shown, turns, FIRST_PAGE) | {"position": position}
+    values = turns_shown(db, shown, turns, FIRST_PAGE) | {"position": position}
     draft = {} if shown.begun else shown_opening(db, shown, Typed())
     return await _told_page(request, "chat.html", values | draft | _cast(db, shown))
 
@@ -146,7 +146,7 @@ async def older_turns(request: Request) -> Response:
     shown = views.chat(db, request.path_params["chat_id"])
     size = min(number(request, "limit") or OLDER_PAGE, LARGEST_PAGE)
     turns = views.turns_before(db, shown.id, number(request, "before"), size)
-    return await _told_page(request, "turns.html", _turns(db, shown, turns, size))
+    return await _told_page(request, "turns.html", turns_shown(db, shown, turns, size))
 
 
 async def one_turn(request: Request) -> Response:
@@ -155,7 +155,7 @@ async def one_turn(request: Request) -> Response:
     turn = views.turn(db, request.path_params["turn_id"])
     if turn.chat_id != shown.id:
         raise NotFound(f"There is no turn {turn.id} in this chat.")
-    return await _told_page(request, "turns.html", _turns(db, shown, [turn], OLDER_PAGE))
+    return await _told_page(request, "turns.html", turns_shown(db, shown, [turn], OLDER_PAGE))
 
 
 async def _told_page(request: Request, name: str, values: dict[str, Any]) -> Response:
@@ -165,7 +165,7 @@ async def _told_page(request: Request, name: str, values: dict[str, Any]) -> Res
     return await trio.to_thread.run_sync(page, request, name, values)
 
 
-def _turns(db: apsw.Connection, shown: Chat, turns: list[Turn], size: int) -> dict[str, Any]:
+def turns_shown(db: apsw.Connection, shown: Chat, turns: list[Turn], size: int) -> dict[str, Any]:
     """What the transcript needs. `older` is where the next older page begins, if there is one."""
     return {
         "chat": shown,

@@ -27,6 +27,7 @@ from workers import (
     cli_plot,
     cli_purge,
     cli_replay,
+    cli_search,
     cli_snapshots,
     cli_tail,
     cli_time,
@@ -245,6 +246,7 @@ def connect(
 
 app.command()(cli_knowing.prompt)
 app.command()(cli_knowing.why)
+app.command()(cli_search.search)
 app.command()(cli_replay.replay)
 app.command()(cli_work.reembed)
 app.command()(cli_doctor.doctor)

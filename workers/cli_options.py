@@ -60,8 +60,8 @@ def store_of(data: Path | None) -> AbstractContextManager[Store]:
     return open_store(paths_of(data).database, pipeline_of_actors().routes)
 
 
-def done(data: Path | None, act: Callable[[Store], Awaitable[T]]) -> T:
-    """What an act on the store gives, committed."""
+def acted(data: Path | None, act: Callable[[Store], Awaitable[T]]) -> T:
+    """Do one thing with the store, in an event loop of its own."""
 
     async def attached(store: Store) -> T:
         store.writer.attach(trio.lowlevel.current_trio_token())

@@ -16,7 +16,7 @@ from store.errors import Invalid
 from store.events import StoryPlan
 from store.plot import Thread
 from workers import telling
-from workers.cli_options import Data, Json, done, store_of
+from workers.cli_options import Data, Json, acted, store_of
 from workers.terminal import OUT, show_json, show_table
 
 T = TypeVar("T")
@@ -155,7 +155,7 @@ def close_thread(
 
 
 def _done(data: Path | None, act: Callable[[Plotting], Awaitable[T]]) -> T:
-    return done(data, lambda store: act(Plotting(store)))
+    return acted(data, lambda store: act(Plotting(store)))
 
 
 COMMANDS = (story, plan, start_event, complete_event, cancel_event, open_thread, close_thread)

@@ -105,7 +105,7 @@ async def test_what_runs_out_is_gone_and_so_are_its_props(tmp_path: Path) -> Non
         await on.append(InventoryChanged(entity_id=YOU, gained=("a silver bowl", "a hat")))
         await on.say("Hm.")
         assert "MASKED" in prompt_of(on, on.host_id)
-        assert "there is a silver bowl: very old" in prompt_of(on, on.host_id)
+        assert "at hand: a silver bowl: very old" in prompt_of(on, on.host_id)
         await on.append(TimeSkipped(mode="elision", minutes=60))
         await on.say("Hm?")
         assert (event_of(on, short).state, event_of(on, short).ended_clock) == ("expired", 725)

@@ -204,20 +204,23 @@ async def _control(fake: FakeEndpoint, seen: Seen) -> Answer:
     """Everything that is not a generation: the script, the record, and what servers tell about themselves."""
     if seen.path in fake.routes:
         return fake.routes[seen.path]
-    if seen.path == "/__script":
-        fake.script(*(Behaviour.model_validate(item) for item in seen.json))
-        return 200, {"queued": len(seen.json)}
-    if seen.path == "/__judge":
-        fake.judging = {word: Behaviour.model_validate(one) for word, one in seen.json.items()}
-        return 200, {"words": len(fake.judging)}
-    if seen.path == "/__release":
-        await fake.release()
-        return 200, {}
-    if seen.path == "/__requests":
-        return 200, [_told(request) for request in fake.requests]
-    if seen.path == "/v1/embeddings":
-        return 200, await _embedded(fake, seen.json["input"])
-    return dialects.about(seen.path, seen.json, MODEL)
+    match seen.path:
+        case "/__script":
+            fake.script(*(Behaviour.model_validate(item) for item in seen.json))
+            told: Any = {"queued": len(seen.json)}
+        case "/__judge":
+            fake.judging = {word: Behaviour.model_validate(one) for word, one in seen.json.items()}
+            told = {"words": len(fake.judging)}
+        case "/__release":
+            await fake.release()
+            told = {}
+        case "/__requests":
+            told = [_told(request) for request in fake.requests]
+        case "/v1/embeddings":
+            told = await _embedded(fake, seen.json["input"])
+        case _:
+            return dialects.about(seen.path, seen.json, MODEL)
+    return 200, told
 
 
 async def _embedded(fake: FakeEndpoint, texts: list[str]) -> dict[str, Any]:

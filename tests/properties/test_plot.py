@@ -370,5 +370,5 @@ TestLife.settings = settings(max_examples=40, stateful_step_count=25, deadline=N
 
 @pytest.mark.slow
 def test_a_long_life_of_story_events() -> None:
-    long = settings(max_examples=1_000, stateful_step_count=25, deadline=None)
+    long = settings(max_examples=1_000, stateful_step_count=15, deadline=None)
     run_state_machine_as_test(Life, settings=long)

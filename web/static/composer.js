@@ -68,4 +68,4 @@ document.addEventListener("keydown", (event) => {
 
 if (!box.value) box.value = kept();
 grow();
-toBottom();
+if (!document.querySelector(".turn:target")) toBottom(); // whoever came for one turn sees that one
