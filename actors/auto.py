@@ -12,7 +12,7 @@ from store.events import AutoModeSet, AutoTicked, Event, TurnAssistant
 from store.rows import row
 
 
-@stage("auto", on=(AutoModeSet, TurnAssistant), lane=Lane.PLAY, priority=DECIDE)
+@stage("auto", on=(AutoModeSet, TurnAssistant), lane=Lane.PLAY, priority=DECIDE, awaits=("addressee",))
 async def auto(_: Event[AutoModeSet | TurnAssistant], ctx: Context) -> Emits:
     chat = views.chat(ctx.db, ctx.claim.chat_id)
     if not chat.auto_left or _somebody_speaks(ctx):
@@ -23,10 +23,11 @@ async def auto(_: Event[AutoModeSet | TurnAssistant], ctx: Context) -> Emits:
 
 
 def _somebody_speaks(ctx: Context) -> bool:
-    """Whether a reply is on its way: the turn it becomes is the next to be answered."""
+    """Whether a reply is on its way: the turn it becomes is the next to be answered. Whose it is has been
+    decided by now, and a tick that came too late has been dropped."""
     on_its_way = row(
         ctx.db,
-        "SELECT 1 FROM run WHERE chat_id = ? AND stage IN ('addressee', 'narrate')"
+        "SELECT 1 FROM run WHERE chat_id = ? AND stage = 'narrate'"
         " AND state IN ('waiting', 'ready', 'running', 'backoff') LIMIT 1",
         (ctx.claim.chat_id,),
     )

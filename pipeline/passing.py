@@ -95,7 +95,7 @@ class Passing:
 
     async def come_back(self, chat_id: int) -> int | None:
         """End a scene without you: another opens with you, where you were. None where you are there already.
-        What is being said just now is still said there, without you."""
+        What is being said just now is still said there, without you. Undone only together with that scene."""
 
         def step(txn: Txn) -> int | None:
             chat = open_chat(txn.connection, chat_id)
@@ -149,16 +149,16 @@ class Passing:
         return await self._store.writer.submit(step, durable=True)
 
 
-def return_to_scene(txn: Txn, chat: Chat, *, cause_id: int | None = None) -> int:
-    """Close a scene without you and open one with you, in the place where you were last. Returns it. With the
-    scene without you as its cause it is no act of its own: only with that scene is it undone."""
+def return_to_scene(txn: Txn, chat: Chat) -> int:
+    """Close a scene without you and open one with you, in the place where you were last. Returns it. It
+    answers that scene and is undone with it alone: what you have said since was not said there."""
     with_you = row(
         txn.connection,
         "SELECT container_id FROM scene WHERE chat_id = ? AND (present = '[]' OR EXISTS"
         " (SELECT 1 FROM json_each(present) WHERE value = ?)) ORDER BY id DESC LIMIT 1",
         (chat.id, YOU),
     )
-    return _opened(txn, chat, Landing(with_you[0] if with_you else None), "you are back", cause_id)
+    return _opened(txn, chat, Landing(with_you[0] if with_you else None), "you are back", chat.scene_id)
 
 
 def _opened(txn: Txn, chat: Chat, landing: Landing, reason: str, cause_id: int | None = None) -> int:

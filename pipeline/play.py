@@ -206,7 +206,7 @@ def _accept(txn: Txn, chat_id: int, turn: TurnUser, key: str | None) -> Sent:
     if chat.auto_left:
         end_auto(txn, chat_id)
     if YOU not in chat.cast:
-        return_to_scene(txn, chat, cause_id=chat.scene_id)
+        return_to_scene(txn, chat)
     event = txn.append(turn, chat_id=chat_id)
     if key is not None:
         txn.execute("INSERT INTO submission(key, digest, event_id) VALUES (?, ?, ?)", (key, digest, event.id))

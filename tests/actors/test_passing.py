@@ -232,6 +232,12 @@ async def test_they_go_on_for_as_many_turns_as_asked_and_not_again_by_themselves
         await rewriting.select(on.chat_id, turns[3].id)
         await on.settled()
         assert [one.id for one in views.turns_before(db, on.chat_id, None, 20)] == [one.id for one in turns]
+        await rewriting.rewind(on.chat_id, turns[2].id)
+        await on.settled()
+        assert [one.id for one in views.turns_before(db, on.chat_id, None, 20)] == [
+            one.id for one in turns[:3]
+        ]
+        await rewriting.switch(on.chat_id, on.chat_id)
         await rewriting.retract(on.chat_id, turns[4].id)
         await rewriting.undo(on.chat_id)
         await rewriting.retract(on.chat_id, turns[2].id)
