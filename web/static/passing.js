@@ -9,16 +9,23 @@ const now = () => document.getElementById("now");
 
 // ---- following the story
 let timer = null;
+const typing = () => holder().querySelector("details[open]") !== null;
 const refresh = () => {
   timer = null;
   ["#now", "#since"].forEach((piece) => htmx.trigger(piece, "refresh"));
-  if (document.getElementById("ways") && !holder().querySelector("details[open]")) htmx.trigger("#ways", "refresh");
+  if (document.getElementById("ways") && !typing()) htmx.trigger("#ways", "refresh");
 };
+document.addEventListener("htmx:beforeSwap", (event) => { // opened since it was asked for: what is typed there stays
+  if (event.detail.requestConfig.verb === "get" && event.detail.target.id === "ways" && typing()) event.detail.shouldSwap = false;
+});
 document.addEventListener("fabula:changed", ({ detail }) => {
   if (!detail.length || detail.includes("clock")) timer ??= setTimeout(refresh, 60);
 });
 document.addEventListener("toggle", (event) => {
-  if (event.target.matches?.(".way[open]")) event.target.querySelector("input:not([type=hidden]), textarea").focus();
+  if (!event.target.matches?.(".way[open]")) return;
+  // not by a name they share: a form that comes back open would find the old one still there, and close
+  holder().querySelectorAll(".way[open]").forEach((other) => { if (other !== event.target) other.open = false; });
+  event.target.querySelector("input:not([type=hidden]), textarea").focus();
 }, true);
 
 // ---- what was done

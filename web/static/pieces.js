@@ -35,6 +35,12 @@ export const keepPieces = (root, said, following) => {
       said.textContent = "This could not be done. Open this again to see how things stand.";
       return;
     }
+    const { part } = event.detail.target.dataset;
+    if (event.detail.requestConfig.verb === "get" && part && busy(event.detail.target)) { // opened since it was asked for
+      event.detail.shouldSwap = false;
+      due.add(part);
+      return;
+    }
     opened = new Map([...root.querySelectorAll("details.relation[id]")].map((one) => [one.id, one.open]));
   });
   root.addEventListener("htmx:afterSwap", (event) => {
