@@ -19,6 +19,7 @@ from pipeline.plot.board import Board, board
 from store import log, meanwhile, memories, places, plot, timeline, views
 from store.errors import Conflict, FabulaError, NotFound
 from store.events import YOU, Effect, StoryPlan, ThreadUpdated
+from store.projections.fold import FOREVER
 from store.views import Chat
 from web import planned
 from web.errors import invalid, status_of, told
@@ -163,7 +164,6 @@ def _read(db: apsw.Connection, chat_id: int, parts: tuple[str, ...]) -> dict[str
         "known": known,
         "digests": [one for one in meanwhile.digests(db, chat_id) if one.text],
         "scenes": _scenes(db, chat, known.people) if "timeline" in parts else [],
-        "skips": meanwhile.skips(db, chat_id),
         "you_are_there": YOU in chat.cast,
     }
 
@@ -177,15 +177,23 @@ def _columns(found: Board) -> Mapping[str, list[Any]]:
 
 
 def _scenes(db: apsw.Connection, chat: Chat, people: Mapping[int, str]) -> list[dict[str, Any]]:
+    """The timeline. A jump stands before the scene that opened with it, an elision in that which went on."""
     held = {one.id: one.container.name for one in places.places(db, chat.id)}
+    skips, shown = meanwhile.skips(db, chat.id), timeline.told(db, chat.id)
+    opened = [one.scene.id if one.scene else 0 for one in shown]
     return [
         {
             "told": one,
             "place": held.get(one.scene.container_id or 0, "") if one.scene else "",
             "people": [people.get(who, "somebody") for who in sorted(one.present)],
             "until": one.scene.closed_clock if one.scene else None,
+            "without_you": bool(one.present) and YOU not in one.present,
+            "jumps": [skip for skip in skips if skip.mode == "jump" and before < skip.id < since],
+            "elisions": [skip for skip in skips if skip.mode == "elision" and since < skip.id < after],
         }
-        for one in timeline.told(db, chat.id)
+        for one, before, since, after in zip(
+            shown, [-1, *opened], opened, [*opened[1:], FOREVER], strict=False
+        )
     ]
 
 

@@ -200,4 +200,5 @@ const connect = () => {
   });
 };
 
-connect();
+// not before htmx has begun its work, at this event too: what it is told of earlier it would not hear
+document.addEventListener("DOMContentLoaded", connect);

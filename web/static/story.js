@@ -19,6 +19,18 @@ let position = Number(root.dataset.position);
 let retryIn = 250;
 const { changed } = keepPieces(root, document.getElementById("story-said"), () => root.dataset.live === "yes");
 
+// ---- who fills the last row of a list of rows gets another
+root.addEventListener("input", (event) => {
+  const row = event.target.closest(".condition, .effect");
+  if (!row || row !== row.parentElement.lastElementChild || !event.target.value) return;
+  const fresh = row.cloneNode(true);
+  fresh.querySelectorAll("input").forEach((box) => { box.value = ""; });
+  fresh.querySelectorAll("select").forEach((list) => { list.selectedIndex = 0; });
+  fresh.setAttribute("aria-label", row.getAttribute("aria-label").replace(/\d+$/, (number) => Number(number) + 1));
+  row.after(fresh);
+});
+
+// ---- the stream
 const connect = () => {
   const stream = new EventSource(`/api/chats/${chat}/events?after=${position}`);
   stream.addEventListener("open", () => { retryIn = 250; root.dataset.live = "yes"; changed([]); });
@@ -33,4 +45,4 @@ const connect = () => {
     retryIn = Math.min(retryIn * 2, 2000);
   });
 };
-connect();
+document.addEventListener("DOMContentLoaded", connect); // htmx, too, begins its work there
