@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from pipeline.engine import Engine
 from store.errors import FabulaError
-from web import api, branching, drawer, endpoints, opening, pages, past, why
+from web import api, branching, drawer, endpoints, opening, pages, past, transcript, why
 from web.errors import on_bug, on_fabula_error, on_http_error, on_leaving
 from web.openapi import openapi
 from web.security import Gate
@@ -32,6 +32,7 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
     """The application for one engine. `host` is the address it is served at, for the Host check."""
     routes = [
         *pages.routes(),
+        *transcript.routes(),
         *endpoints.routes(),
         *past.routes(),
         *branching.routes(),
