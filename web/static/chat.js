@@ -42,7 +42,6 @@ const bubble = (told) => {
     known = { attempt: told.attempt, text: "", length: 0, element: article, prose, speaker: told.speaker_id };
     texts.set(told.run_id, known);
     keepBottom(() => { writing.append(article); reseat(told.run_id); });
-    tellBelow();
     busy();
   }
   if (known.attempt !== told.attempt) { known.attempt = told.attempt; known.text = ""; known.length = 0; }
@@ -53,7 +52,7 @@ const reseat = (runId) => {
   const first = runs.get(runId)?.alternative_of;
   if (first && texts.has(runId)) seat(texts.get(runId).element, first);
 };
-const show = (known) => keepBottom(() => render(known.prose, known.text));
+const show = (known) => { keepBottom(() => render(known.prose, known.text)); tellBelow(); };
 let painting = new Set();
 const paint = (known) => {
   // a timer, not an animation frame: a tab in the background must keep up as well

@@ -17,10 +17,19 @@
   document.addEventListener("DOMContentLoaded", () => {
     document.getElementById("looks-open").hidden = false;
     tick();
-    document.getElementById("looks").addEventListener("change", (event) => {
-      if (!(event.target.name in CHOICES)) return;
-      keep(event.target.name, event.target.value);
-      wear(event.target.name, event.target.value);
+    const looks = document.getElementById("looks");
+    looks.addEventListener("change", (event) => {
+      const { name, value } = event.target;
+      if (!(name in CHOICES)) return;
+      keep(name, value);
+      const change = () => wear(name, value);
+      // a page that keeps the reader's place makes the change itself
+      if (document.dispatchEvent(new CustomEvent("fabula:wear", { detail: change, cancelable: true }))) change();
+    });
+    looks.addEventListener("toggle", () => {
+      const at = document.getElementById("looks-open").getBoundingClientRect();
+      looks.style.top = `${Math.max(8, at.bottom + 6)}px`;
+      looks.style.left = `${Math.max(8, at.right - looks.offsetWidth)}px`;
     });
   });
 })();

@@ -24,15 +24,16 @@ export const isFollowing = () => following;
 // something was told that the reader may not see
 export const tellBelow = () => { if (!following || isAway()) { news = true; show(); } };
 
-addEventListener("scroll", () => {
-  if (left() <= 1 || (scrollY >= seen && left() <= NEAR)) following = !isAway();
+const look = () => {
+  if (left() <= 1 || (scrollY > seen && left() <= NEAR)) following = !isAway();
   else if (scrollY < seen) following = false;
   seen = scrollY;
-  show();
-}, { passive: true });
+};
+addEventListener("scroll", () => { look(); show(); }, { passive: true });
 
 // a change that takes place above or at the end, in one go
 export const keepBottom = (change) => {
+  look(); // they may have scrolled just now, and the event is still to come
   change();
   if (following) toBottom();
 };

@@ -123,6 +123,7 @@ const keepPlace = (change) => {
   const [id, box] = shown.find(([one]) => document.getElementById(one)) || [];
   if (id && box.top < innerHeight) scrollBy(0, document.getElementById(id).getBoundingClientRect().top - box.top);
 };
+document.addEventListener("fabula:wear", (event) => { event.preventDefault(); keepPlace(event.detail); });
 const show = (html) => {
   const fresh = [...parsed(html).querySelectorAll(`${TURN}, ${EDGE}`)];
   keepPlace(() => replaceAll(fresh));
