@@ -19,7 +19,8 @@ WITNESSED = (
 COLUMNS = (
     "memory.id, memory.chat_id, memory.owner_id, memory.turn_id, memory.scene_id, memory.form,"
     " memory.speaker_name, memory.text, memory.witnesses, memory.how, memory.from_id, memory.drew_on,"
-    " memory.significance, memory.pinned, memory.pinned_by, memory.embedded, memory.changed_by"
+    " memory.significance, memory.pinned, memory.pinned_by, memory.embedded, memory.changed_by,"
+    " memory.clock"
 )
 
 
@@ -46,6 +47,7 @@ class Memory:
     pinned_by: int | None
     embedded: str
     changed_by: int
+    clock: int = 0
 
     @property
     def said(self) -> str:
@@ -59,9 +61,9 @@ def said(form: str, speaker_name: str, text: str) -> str:
 
 
 def memory_of(found: Row) -> Memory:
-    *known, witnesses, how, from_id, drew_on, significance, pinned, pinned_by, embedded, changed_by = found
+    known, (witnesses, how, from_id, drew_on), rest = found[:8], found[8:12], found[12:]
     learnt = (tuple(json.loads(witnesses)), how, from_id, tuple(json.loads(drew_on)))
-    return Memory(*(*known, *learnt, significance, pinned, pinned_by, embedded, changed_by))
+    return Memory(*(*known, *learnt, *rest))
 
 
 def memory(db: apsw.Connection, memory_id: int) -> Memory:

@@ -21,7 +21,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A scene; `closed_by` is the event that closed it, `present` who is in it, if not everyone."""
+    """A scene; `closed_by` is the event that closed it, `present` who is in it, if not everyone;
+    the clocks say when it opened and closed."""
 
     id: int
     chat_id: int
@@ -29,6 +30,8 @@ class Scene:
     title: str
     closed_by: int | None
     reason: str
+    clock: int = 0
+    closed_clock: int | None = None
     present: tuple[int, ...] = ()
 
 
@@ -52,7 +55,7 @@ class World:
 
 
 CONTAINER = "id, name, description, slots, moving, public, audible_range, changed_by"
-SCENE = "id, chat_id, container_id, title, closed_by, reason, present"
+SCENE = "id, chat_id, container_id, title, closed_by, reason, clock, closed_clock, present"
 SUMMARY = "id, scene_id, owner_id, summary, quotes, drew_on"
 
 

@@ -31,7 +31,8 @@ class Bot:
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat; `cast` are all who are present in its scene now, you first."""
+    """A chat; `cast` are all who are present in its scene now, you first. `clock` are minutes of story time,
+    `auto_left` the turns the bots still have in auto-mode."""
 
     id: int
     branch_id: int
@@ -51,6 +52,8 @@ class Chat:
     archived: bool
     changed_by: int
     changed_at: int
+    clock: int
+    auto_left: int
 
     @property
     def bots(self) -> tuple[int, ...]:
@@ -85,17 +88,18 @@ class Turn(NamedTuple):
     hidden: bool = False
     edited_by: int | None = None
     alternative_of: int | None = None
+    clock: int = 0
 
 
 BOT = "id, name, aliases, description, personality, first_message, post_history, archived"
 CHAT = (
     "id, branch_id, title, host_id, guest_id, scene_id,"
     " (SELECT present FROM scene WHERE scene.id = chat.scene_id), you_name, you_persona, opening, proposal,"
-    " begun, note, note_depth, turns, archived, changed_by, changed_at"
+    " begun, note, note_depth, turns, archived, changed_by, changed_at, clock, auto_left"
 )
 TURN = (
     "id, chat_id, anchor_id, ordinal, speaker_id, text, answers, scene_id, present, significance, truncated,"
-    " ended, model, run_id, recorded_at, hidden, edited_by, alternative_of"
+    " ended, model, run_id, recorded_at, hidden, edited_by, alternative_of, clock"
 )
 END_OF_DIALOGUE = (2**62, 2**62)
 DIALOGUE_PAGE = 32

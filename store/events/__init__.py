@@ -13,6 +13,7 @@ from store.events.chat import (
     GuestAdded,
     GuestRemoved,
 )
+from store.events.clock import DAY, NOON, TURN_MINUTES, Clock, Minutes, SkipMode, SkipRequested, TimeSkipped
 from store.events.codec import Event, decode, encode, kinds
 from store.events.entities import ActivityChanged, EntityChanged, InventoryChanged
 from store.events.history import (
@@ -24,6 +25,14 @@ from store.events.history import (
 )
 from store.events.judgement import PIVOTAL, DecisionDefaulted, Significance, SignificanceScored
 from store.events.library import BotArchived, BotAuthored, BotEdited, BotFields
+from store.events.meanwhile import (
+    MAX_AUTO_TURNS,
+    AutoModeSet,
+    AutoTicked,
+    DigestEdited,
+    DigestSurfaced,
+    DigestWritten,
+)
 from store.events.memory import (
     How,
     MemoryEdited,
@@ -60,6 +69,21 @@ from store.events.places import (
     SceneSummarized,
     WorldChanged,
 )
+from store.events.plot import (
+    Condition,
+    Effect,
+    Prop,
+    StoryEventCancelled,
+    StoryEventCompleted,
+    StoryEventEdited,
+    StoryEventExpired,
+    StoryEventPlanned,
+    StoryEventStarted,
+    StoryPlan,
+    ThreadClosed,
+    ThreadOpened,
+    ThreadUpdated,
+)
 from store.events.relationships import (
     EdgeFactRemoved,
     EdgeSummarized,
@@ -83,15 +107,21 @@ YOU = 0
 """The entity id under which the person stands wherever entities are named."""
 
 __all__ = [
+    "DAY",
     "JUST_CREATED",
+    "MAX_AUTO_TURNS",
     "MAX_NAME_CHARS",
     "MAX_SHORT_CHARS",
     "MAX_TEXT_CHARS",
+    "NOON",
     "PIVOTAL",
+    "TURN_MINUTES",
     "YOU",
     "ActivityChanged",
     "AudibleRange",
     "AuthorNoteSet",
+    "AutoModeSet",
+    "AutoTicked",
     "BotArchived",
     "BotAuthored",
     "BotEdited",
@@ -104,13 +134,19 @@ __all__ = [
     "ChatPurged",
     "ChatRenamed",
     "ChatStarted",
+    "Clock",
+    "Condition",
     "Container",
     "ContainerChanged",
     "ContainerCreated",
     "DecisionDefaulted",
+    "DigestEdited",
+    "DigestSurfaced",
+    "DigestWritten",
     "EdgeFactRemoved",
     "EdgeSummarized",
     "EdgeUpdated",
+    "Effect",
     "Ending",
     "EntityChanged",
     "Event",
@@ -128,6 +164,7 @@ __all__ = [
     "MemoryUnpinned",
     "MemoryWitnessChanged",
     "MemoryWritten",
+    "Minutes",
     "Name",
     "Opening",
     "OpeningActivity",
@@ -137,13 +174,27 @@ __all__ = [
     "OutcomeSuperseded",
     "Payload",
     "PinnedBy",
+    "Prop",
     "SceneClosed",
     "SceneOpened",
     "SceneSummarized",
     "ShortText",
     "Significance",
     "SignificanceScored",
+    "SkipMode",
+    "SkipRequested",
+    "StoryEventCancelled",
+    "StoryEventCompleted",
+    "StoryEventEdited",
+    "StoryEventExpired",
+    "StoryEventPlanned",
+    "StoryEventStarted",
+    "StoryPlan",
     "Text",
+    "ThreadClosed",
+    "ThreadOpened",
+    "ThreadUpdated",
+    "TimeSkipped",
     "TokenUsage",
     "TurnAssistant",
     "TurnEdited",

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from store.events.clock import Clock
 from store.events.payload import Payload, Spoken
 from store.events.references import EntityId, EventId
 
@@ -13,7 +14,7 @@ PinnedBy = Literal["auto", "manual"]
 
 class MemoryWritten(Payload):
     """What one entity remembers; `witnesses` are the entities that perceived it (0 is you), `from_id` who
-    told it, `drew_on` the events it descends from besides its cause."""
+    told it, `drew_on` the events it descends from besides its cause, `clock` when it was, if not now."""
 
     kind = "memory.written"
     owner_id: EntityId
@@ -26,6 +27,7 @@ class MemoryWritten(Payload):
     from_id: EntityId | None = None
     scene_id: EventId | None = None
     drew_on: tuple[EventId, ...] = ()
+    clock: Clock | None = None
 
 
 class MemoryEdited(Payload):

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from store.events.clock import Clock
 from store.events.payload import Name, Payload, ShortText, Text
 from store.events.references import EntityId, EventId
 from store.events.relationships import Strength
@@ -73,11 +74,12 @@ class SceneSummarized(Payload):
 
 
 class WorldChanged(Payload):
-    """Time and weather in the story's own words; None leaves them as they were."""
+    """Time and weather in the story's own words, and what the clock says; None leaves a thing as it was."""
 
     kind = "world.changed"
     time: ShortText | None = None
     weather: ShortText | None = None
+    clock: Clock | None = None
 
 
 class OpeningActivity(BaseModel):

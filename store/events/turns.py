@@ -17,7 +17,8 @@ class FloorGiven(Payload):
     """Who speaks next, decided once: narration answers this event, never the turn directly.
 
     Given again by a person's hand, it asks for another alternative of a reply: `alternative_of` is the first
-    one, `extends` the one whose text is carried on.
+    one, `extends` the one whose text is carried on. An `unprompted` speaker goes on by itself: what it says
+    answers nobody.
     """
 
     kind = "floor.given"
@@ -27,6 +28,7 @@ class FloorGiven(Payload):
     confidence: float = Field(default=1.0, ge=0, le=1)
     alternative_of: EventId | None = None
     extends: EventId | None = None
+    unprompted: bool = False
 
 
 class TokenUsage(BaseModel):

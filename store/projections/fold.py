@@ -23,6 +23,10 @@ OF_CHATS = (
     "fact",
     "group_node",
     "entity",
+    "skip",
+    "story_event",
+    "thread",
+    "digest",
 )
 """The tables that hold what belongs to one chat, by `chat_id`."""
 LIVE_SET = ("lineage", "fallen")

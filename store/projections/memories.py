@@ -33,12 +33,12 @@ def scope_token(chat_id: int, owner_id: int) -> str:
 @projects(MemoryWritten)
 def memory_written(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
     memory = event.payload
-    judged = row(db, "SELECT significance, scene_id FROM turn WHERE id = ?", (memory.turn_id,))
-    significance, scene_id = judged or (None, None)
+    judged = row(db, "SELECT significance, scene_id, clock FROM turn WHERE id = ?", (memory.turn_id,))
+    significance, scene_id, clock = judged or (None, None, None)
     db.execute(
         "INSERT INTO memory(id, chat_id, owner_id, turn_id, scene_id, form, speaker_name, text, witnesses,"
-        " how, from_id, drew_on, significance, changed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-        " ?10, ?11, ?12, ?13, ?1)",
+        " how, from_id, drew_on, significance, clock, changed_by) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+        " ?10, ?11, ?12, ?13, coalesce(?14, (SELECT clock FROM chat WHERE id = ?2), 0), ?1)",
         (
             event.id,
             event.chat_id,
@@ -53,6 +53,7 @@ def memory_written(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
             memory.from_id,
             json.dumps(memory.drew_on),
             significance or 0,
+            memory.clock if memory.clock is not None else clock,
         ),
     )
     _index(db, event.id)

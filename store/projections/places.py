@@ -54,14 +54,16 @@ def scene_opened(db: apsw.Connection, event: Event[SceneOpened]) -> None:
     opened = event.payload
     found = row(db, "SELECT scene_id FROM chat WHERE id = ?", (event.chat_id,))
     begins_in = found
+    present = json.dumps(sorted(set(opened.present)))
     if opened.from_turn_id is not None:
         begins_in = row(
             db, "SELECT scene_id FROM turn WHERE id = ? AND chat_id = ?", (opened.from_turn_id, event.chat_id)
         )
     db.execute(
-        "INSERT INTO scene(id, chat_id, container_id, title, present)"
-        " VALUES (?, ?, (SELECT id FROM container WHERE id = ?), ?, ?)",
-        (event.id, event.chat_id, opened.container_id, opened.title, json.dumps(sorted(set(opened.present)))),
+        "INSERT INTO scene(id, chat_id, container_id, title, present, clock)"
+        " VALUES (?1, ?2, (SELECT id FROM container WHERE id = ?3), ?4, ?5, coalesce("
+        "(SELECT clock FROM turn WHERE id = ?6), (SELECT clock FROM chat WHERE id = ?2), 0))",
+        (event.id, event.chat_id, opened.container_id, opened.title, present, opened.from_turn_id),
     )
     if opened.from_turn_id is not None and begins_in is not None:
         _move_turns(db, event, opened.from_turn_id, begins_in[0])
@@ -86,7 +88,8 @@ def _become_current(db: apsw.Connection, event: Event[SceneOpened]) -> None:
 @projects(SceneClosed)
 def scene_closed(db: apsw.Connection, event: Event[SceneClosed]) -> None:
     db.execute(
-        "UPDATE scene SET closed_by = ?, reason = ? WHERE id = ? AND chat_id = ?",
+        "UPDATE scene SET closed_by = ?1, reason = ?2, closed_clock = (SELECT clock FROM chat WHERE id = ?4)"
+        " WHERE id = ?3 AND chat_id = ?4",
         (event.id, event.payload.reason, event.payload.scene_id, event.chat_id),
     )
 
@@ -119,3 +122,5 @@ def world_changed(db: apsw.Connection, event: Event[WorldChanged]) -> None:
         " DO UPDATE SET time = coalesce(?3, time), weather = coalesce(?4, weather), changed_by = ?1",
         (event.id, event.chat_id, told.time, told.weather),
     )
+    if told.clock is not None:
+        db.execute("UPDATE chat SET clock = ? WHERE id = ?", (told.clock, event.chat_id))

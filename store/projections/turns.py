@@ -6,6 +6,7 @@ from typing import Any
 import apsw
 
 from store.events import (
+    TURN_MINUTES,
     YOU,
     Event,
     SignificanceScored,
@@ -27,8 +28,8 @@ def present_of(host_id: int, guest_id: int | None, in_scene: str | None) -> tupl
 
 INSERT_TURN = (
     "INSERT INTO turn(id, chat_id, branch_id, anchor_id, ordinal, scene_id, present, speaker_id, text,"
-    " answers, truncated, ended, model, usage, alternative_of, run_id, recorded_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " answers, truncated, ended, model, usage, alternative_of, run_id, recorded_at, clock)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -39,20 +40,21 @@ def _insert(
     answer lies in the scene of the turn it stands with."""
     found = row(
         db,
-        "SELECT turns, host_id, guest_id, scene.id, scene.present FROM chat LEFT JOIN scene ON scene.id ="
+        "SELECT turns, chat.clock, host_id, guest_id, scene.id, scene.present FROM chat LEFT JOIN scene"
+        " ON scene.id ="
         " CASE WHEN ?2 IS NULL THEN chat.scene_id ELSE (SELECT scene_id FROM turn WHERE id = ?2) END"
         " WHERE chat.id = ?1",
         (event.chat_id, anchor_id if anchor_id != event.id else None),
     )
     if found is None:
         return
-    turns, host_id, guest_id, scene_id, in_scene = found
+    turns, clock, host_id, guest_id, scene_id, in_scene = found
     present = sorted({*present_of(host_id, guest_id, in_scene), YOU if speaker_id is None else speaker_id})
     where = (event.id, event.chat_id, event.branch_id, anchor_id, turns, scene_id, json.dumps(present))
-    db.execute(INSERT_TURN, (*where, speaker_id, *said, event.run_id, event.recorded_at))
+    db.execute(INSERT_TURN, (*where, speaker_id, *said, event.run_id, event.recorded_at, clock))
     db.execute(
-        "UPDATE chat SET turns = turns + 1, changed_by = ?, changed_at = ? WHERE id = ?",
-        (event.id, event.recorded_at, event.chat_id),
+        "UPDATE chat SET turns = turns + 1, clock = clock + ?, changed_by = ?, changed_at = ? WHERE id = ?",
+        (TURN_MINUTES, event.id, event.recorded_at, event.chat_id),
     )
 
 

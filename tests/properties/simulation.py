@@ -7,11 +7,18 @@ from hypothesis import strategies as st
 
 from store.errors import ErrorClass
 from store.events import (
+    MAX_AUTO_TURNS,
     ActivityChanged,
     AuthorNoteSet,
+    AutoModeSet,
+    AutoTicked,
+    Condition,
     ContainerChanged,
     ContainerCreated,
     DecisionDefaulted,
+    DigestEdited,
+    DigestSurfaced,
+    DigestWritten,
     EdgeFactRemoved,
     EdgeSummarized,
     EdgeUpdated,
@@ -28,10 +35,23 @@ from store.events import (
     OpeningConfirmed,
     OpeningProposed,
     Payload,
+    Prop,
     SceneClosed,
     SceneOpened,
     SceneSummarized,
     SignificanceScored,
+    SkipRequested,
+    StoryEventCancelled,
+    StoryEventCompleted,
+    StoryEventEdited,
+    StoryEventExpired,
+    StoryEventPlanned,
+    StoryEventStarted,
+    StoryPlan,
+    ThreadClosed,
+    ThreadOpened,
+    ThreadUpdated,
+    TimeSkipped,
     WorldChanged,
 )
 from store.events.places import Container, Opening
@@ -44,9 +64,24 @@ IDS = st.integers(0, 3)
 WORDS = st.sampled_from(["", "calm", "a lamp", "An Oil Lamp"])
 THINGS = st.lists(st.sampled_from(["lamp", "Lamp", "key", "rope"]), max_size=3).map(tuple)
 SOMEBODY = st.lists(IDS, max_size=3).map(tuple)
+MODES = st.sampled_from(["elision", "jump"])
+MINUTES = st.integers(1, 3_000)
 DELTAS = st.integers(-200, 200)
 BY = st.sampled_from(["auto", "manual"])
 FACTS = st.lists(st.builds(Fact, text=TEXTS, from_id=st.none() | IDS), max_size=2).map(tuple)
+CLOCKS = st.none() | st.integers(0, 5_000)
+CONDITIONS = st.one_of(
+    st.builds(Condition, kind=st.just("time"), clock=st.integers(0, 5_000)),
+    st.builds(Condition, kind=st.just("event"), event_id=IDS),
+    st.builds(Condition, kind=st.just("phrase"), phrase=st.sampled_from(["the bell", "a lamp"])),
+)
+PLANS = st.builds(
+    StoryPlan,
+    title=TEXTS,
+    props=st.lists(st.builds(Prop, name=TEXTS), max_size=2).map(tuple),
+    triggers=st.lists(CONDITIONS, max_size=2).map(tuple),
+    expires=CLOCKS,
+)
 CONTAINERS = st.builds(Container, name=TEXTS, description=WORDS, slots=THINGS, public=st.booleans())
 OPENINGS = st.builds(Opening, container=st.none() | CONTAINERS, time=WORDS, weather=WORDS)
 SIMULATED: tuple[st.SearchStrategy[Payload], ...] = (
@@ -74,7 +109,23 @@ SIMULATED: tuple[st.SearchStrategy[Payload], ...] = (
     ),
     st.builds(SceneClosed, scene_id=IDS, reason=WORDS),
     st.builds(SceneSummarized, scene_id=IDS, owner_id=IDS, summary=TEXTS, quotes=THINGS),
-    st.builds(WorldChanged, time=st.none() | WORDS, weather=st.none() | WORDS),
+    st.builds(WorldChanged, time=st.none() | WORDS, weather=st.none() | WORDS, clock=CLOCKS),
+    st.builds(SkipRequested, mode=MODES, minutes=MINUTES, words=WORDS),
+    st.builds(TimeSkipped, mode=MODES, minutes=MINUTES, turn_id=st.none() | IDS),
+    st.builds(StoryEventPlanned, plan=PLANS),
+    st.builds(StoryEventEdited, story_event_id=IDS, plan=PLANS),
+    st.builds(StoryEventStarted, story_event_id=IDS, present=SOMEBODY, clock=CLOCKS),
+    st.builds(StoryEventCompleted, story_event_id=IDS, gist=WORDS),
+    st.builds(StoryEventCancelled, story_event_id=IDS, reason=WORDS),
+    st.builds(StoryEventExpired, story_event_id=IDS, clock=CLOCKS),
+    st.builds(ThreadOpened, title=TEXTS, summary=WORDS, known_to=SOMEBODY),
+    st.builds(ThreadUpdated, thread_id=IDS, summary=st.none() | WORDS, known_to=st.none() | SOMEBODY),
+    st.builds(ThreadClosed, thread_id=IDS, resolution=WORDS),
+    st.builds(AutoModeSet, turns=st.integers(0, MAX_AUTO_TURNS)),
+    st.builds(AutoTicked, turn_id=IDS),
+    st.builds(DigestWritten, scene_id=IDS, text=TEXTS, told_by=SOMEBODY),
+    st.builds(DigestEdited, digest_id=IDS, text=TEXTS),
+    st.builds(DigestSurfaced, digest_id=IDS, scene_id=IDS),
     st.builds(SignificanceScored, turn_id=IDS, score=IDS),
     st.builds(DecisionDefaulted, stage=TEXTS, decision=TEXTS, error_class=st.sampled_from(ErrorClass)),
     st.builds(

@@ -19,6 +19,17 @@ PLAIN_NUMBERS = {
     "TokenUsage.prompt_tokens",
     "TokenUsage.completion_tokens",
     "TokenUsage.cached_tokens",
+    "AutoModeSet.turns",
+    "Condition.clock",
+    "Effect.affinity",
+    "Effect.trust",
+    "MemoryWritten.clock",
+    "SkipRequested.minutes",
+    "StoryEventExpired.clock",
+    "StoryEventStarted.clock",
+    "StoryPlan.expires",
+    "TimeSkipped.minutes",
+    "WorldChanged.clock",
 }
 
 
