@@ -28,7 +28,11 @@ const show = ([button, row]) => {
   tip.replaceChildren(`${words(button)} `, ...[...row.querySelector("th").childNodes].map((one) => one.cloneNode(true)));
   button.setAttribute("aria-describedby", "tip");
   tip.showPopover();
-  const at = button.getBoundingClientRect();
+  put();
+};
+const put = () => {
+  if (!about.isConnected) { hide(); return; }
+  const at = about.getBoundingClientRect();
   const box = tip.getBoundingClientRect();
   tip.style.left = `${Math.max(8, Math.min(at.left + (at.width - box.width) / 2, document.documentElement.clientWidth - box.width - 8))}px`;
   tip.style.top = `${at.top > box.height + 12 ? at.top - box.height - 6 : at.bottom + 6}px`;
@@ -48,4 +52,4 @@ document.addEventListener("focusin", (event) => {
 document.addEventListener("focusout", hide);
 document.addEventListener("click", hide);
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); }, { capture: true });
-addEventListener("scroll", hide, { passive: true });
+addEventListener("scroll", () => { if (about) put(); }, { passive: true });

@@ -91,10 +91,17 @@ const extend = (marker) => inTurn(async () => {
 });
 
 // ---- one turn
+// whoever goes by keyboard stays on a turn that is replaced under them
+const keepFocus = (change) => {
+  const on = document.activeElement?.closest?.(TURN)?.id;
+  change();
+  const turn = on && document.activeElement === document.body && document.getElementById(on);
+  if (turn) { turn.tabIndex = -1; turn.focus({ preventScroll: true }); }
+};
 const order = (a, b) => Number(a.dataset.anchor) - Number(b.dataset.anchor) || Number(a.dataset.id) - Number(b.dataset.id);
 export const place = (fresh) => {
   const old = document.getElementById(fresh.id);
-  if (old) { old.replaceWith(fresh); return; }
+  if (old) { keepFocus(() => old.replaceWith(fresh)); return; }
   const after = told().reverse().find((turn) => order(turn, fresh) < 0);
   tellBelow();
   if (after === told().at(-1) && isAway()) return; // it is beyond the window
@@ -126,7 +133,7 @@ const keepPlace = (change) => {
 document.addEventListener("fabula:wear", (event) => { event.preventDefault(); keepPlace(event.detail); });
 const show = (html) => {
   const fresh = [...parsed(html).querySelectorAll(`${TURN}, ${EDGE}`)];
-  keepPlace(() => replaceAll(fresh));
+  keepPlace(() => keepFocus(() => replaceAll(fresh)));
   watchEdges();
 };
 export const fetchAll = async () => {
