@@ -2,10 +2,10 @@
 
 A turn of yours arrives; one `floor.given` leaves. With one bot in the scene it is that one, and where a turn
 names one of two it is the one named, without asking a model; else the classifier decides, and the host
-answers where it cannot.
+answers where it cannot. A tick of auto-mode gives the floor to the bot that did not speak last.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, Field
 
@@ -17,7 +17,7 @@ from pipeline.prompt.ooc import strip_ooc
 from pipeline.stage import DECIDE, Emits, Lane, stage
 from pipeline.whom import named_in
 from store import views
-from store.events import Event, FloorGiven, TurnUser
+from store.events import AutoTicked, Event, FloorGiven, TurnUser
 from store.views import Chat
 
 ROOM = 400
@@ -39,9 +39,13 @@ class Answerer(BaseModel):
 UNCLEAR = Answerer(who="host", confidence=0.0, reason="it was not clear who is meant")
 
 
-@stage("addressee", on=(TurnUser,), lane=Lane.PLAY, priority=DECIDE, timeout_s=None)
-async def addressee(turn: Event[TurnUser], ctx: Context) -> Emits:
+@stage("addressee", on=(TurnUser, AutoTicked), lane=Lane.PLAY, priority=DECIDE, timeout_s=None)
+async def addressee(event: Event[TurnUser | AutoTicked], ctx: Context) -> Emits:
     chat = views.chat(ctx.db, ctx.claim.chat_id)
+    if isinstance(event.payload, AutoTicked):
+        yield _whose_turn(ctx, chat, event.payload.turn_id)
+        return
+    turn = cast("Event[TurnUser]", event)
     if len(chat.bots) < 2:
         only = chat.bots[0] if chat.bots else chat.host_id
         yield FloorGiven(turn_id=turn.id, speaker_id=only, reason="nobody else is present")
@@ -54,6 +58,14 @@ async def addressee(turn: Event[TurnUser], ctx: Context) -> Emits:
     moment = moment_of(ctx, turn.id)
     judged = UNCLEAR if moment is None else await _asked(ctx, chat, moment)
     yield _floor(turn.id, views.chat(ctx.db, chat.id), judged)
+
+
+def _whose_turn(ctx: Context, chat: Chat, turn_id: int) -> FloorGiven:
+    """In auto-mode the bots take turns; an only one goes on alone."""
+    spoke_last = views.turn(ctx.db, turn_id).speaker_id
+    there = chat.bots or (chat.host_id,)
+    speaker_id = next((one for one in there if one != spoke_last), there[0])
+    return FloorGiven(turn_id=turn_id, speaker_id=speaker_id, reason="goes on by itself", unprompted=True)
 
 
 def _floor(turn_id: int, chat: Chat, judged: Answerer) -> FloorGiven:

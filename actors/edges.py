@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from pipeline.answers import Line, OneWord, Whole, few, said
+from pipeline.answers import Line, OneWord, Whole, clamped, few, said
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
@@ -21,8 +21,6 @@ from pipeline.whom import folded
 from store import relations, views
 from store.events import YOU, EdgeUpdated, Event, Fact, TurnAssistant, TurnUser
 
-MAX_CHANGE = 10
-"""How far one turn can move affinity or trust, either way."""
 MAX_TARGETS, MAX_LEARNT = 2, 2
 ROOM = 450
 KNOWN_SHOWN, KNOWN_COMPARED = 6, 200
@@ -89,17 +87,14 @@ async def edges(turn: Event[TurnUser | TurnAssistant], ctx: Context) -> Emits:
                 )
 
 
-def clamped(change: int) -> int:
-    return max(-MAX_CHANGE, min(MAX_CHANGE, change))
-
-
 def _pair(ctx: Context, moment: Moment) -> set[int]:
     """Who spoke and to whom: the one answered, or the one who was given the floor."""
     turn = moment.turn
     if turn.speaker_id is None:
         spoken_to = views.floor_given(ctx.db, turn.chat_id, turn.id) or moment.chat.host_id
     elif turn.answers is None:
-        spoken_to = YOU
+        others = [one for one in turn.present if one != turn.speaker_id]
+        spoken_to = YOU if YOU in others or not others else others[0]
     else:
         spoken_to = views.turn(ctx.db, turn.answers).speaker_id or YOU
     return {moment.speaker_id, spoken_to}

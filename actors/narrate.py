@@ -38,33 +38,48 @@ NARRATOR_SLOT = 0
     durable=True,
 )
 async def narrate(floor: Event[FloorGiven], ctx: Context) -> Emits:
-    turn_id, speaker_id = floor.payload.turn_id, floor.payload.speaker_id
+    turn_id, speaker_id, unprompted = (
+        floor.payload.turn_id,
+        floor.payload.speaker_id,
+        floor.payload.unprompted,
+    )
+    answers = None if unprompted else turn_id
     left = ctx.left_behind().strip()
     if left:
         yield TurnAssistant(
             speaker_id=speaker_id,
             text=left,
-            answers=turn_id,
+            answers=answers,
             truncated=True,
             ended="crashed",
             alternative_of=floor.payload.alternative_of,
         )
         return
     turn = views.turn(ctx.db, turn_id)
-    if not strip_ooc(turn.text).strip():
+    if not unprompted and not strip_ooc(turn.text).strip():
         return
-    begun = views.told_text(ctx.db, floor.payload.extends)
-    rendered = await _render(ctx, turn, ctx.writing(speaker_id), begun)
+    asked = _Asked(turn, unprompted, views.told_text(ctx.db, floor.payload.extends))
+    rendered = await _render(ctx, asked, ctx.writing(speaker_id))
     yield TurnAssistant(
         speaker_id=speaker_id,
         text=rendered.text,
-        answers=turn_id,
+        answers=answers,
         truncated=rendered.ending not in ("complete", "length"),
         ended=rendered.ending,
         model=rendered.model,
         usage=rendered.usage,
         alternative_of=floor.payload.alternative_of,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The turn to answer; an `unprompted` speaker goes on after it. A text that is `begun` already is the
+    last message, for the model to carry on."""
+
+    turn: Turn
+    unprompted: bool
+    begun: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,37 +90,38 @@ class _Rendered:
     usage: TokenUsage | None
 
 
-async def _render(ctx: Context, turn: Turn, writing: Writing, begun: str) -> _Rendered:
+async def _render(ctx: Context, asked: _Asked, writing: Writing) -> _Rendered:
     """Borrow the narrator for one reply."""
     async with ctx.endpoints.narrator() as (endpoint, capabilities):
-        return await _follow(ctx, turn, writing, begun, endpoint, capabilities)
+        return await _follow(ctx, asked, writing, endpoint, capabilities)
 
 
 async def _follow(
-    ctx: Context, turn: Turn, writing: Writing, begun: str, endpoint: Endpoint, capabilities: Capabilities
+    ctx: Context, asked: _Asked, writing: Writing, endpoint: Endpoint, capabilities: Capabilities
 ) -> _Rendered:
-    """Send the prompt and follow the stream to whatever end it comes to. A text that is `begun` already is
-    the last message, for the model to carry on."""
+    """Send the prompt and follow the stream to whatever end it comes to."""
     budgets = ctx.endpoints.budgets.within(capabilities.context_tokens)
     layout = ctx.endpoints.layout_for(capabilities)
     measure = Measure(ctx.counter.for_model(endpoint.model), budgets, layout)
     remembering = Remembering(
         ctx.db,
         ctx.store.vectors,
-        turn,
+        asked.turn,
         writing.speaker_id,
         ctx.endpoints.embedder.model if ctx.endpoints.embedder is not None else "",
         Ranking(text_weight=ctx.endpoints.text_weight),
     )
-    composed = compose(ctx.db, turn, writing.speaker_id, measure, remembering)
+    composed = compose(
+        ctx.db, asked.turn, writing.speaker_id, measure, remembering, unprompted=asked.unprompted
+    )
     sampler = ctx.endpoints.sampler.model_copy(update={"max_tokens": budgets.response})
     messages = composed.prompt.messages
-    if begun:
-        messages = (*messages, Message(role="assistant", content=begun))
+    if asked.begun:
+        messages = (*messages, Message(role="assistant", content=asked.begun))
     request = Request(messages=messages, sampler=sampler, slot=NARRATOR_SLOT)
     ctx.request = request
     stream = _Stream(ctx, writing, Bare(composed.speaker_name))
-    writing.begin(begun)
+    writing.begin(asked.begun)
     with ctx.endpoints.narrating():
         ending = await stream.follow(endpoint, request)
     ctx.figures |= _account(composed, remembering)

@@ -15,6 +15,7 @@ from pipeline.cast import Cast, cast_of
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
+from pipeline.loose_ends import loose_ends
 from pipeline.parts import clipped, parted
 from pipeline.stage import Emits, stage
 from pipeline.tokens import ModelCounter
@@ -77,7 +78,7 @@ ASK_GROUP = (
     "summarize",
     on=(SceneClosed,),
     timeout_s=None,
-    awaits=("remember", "significance", "edges", "activities", "scene"),
+    awaits=("remember", "significance", "edges", "activities", "plot", "scene"),
 )
 async def summarize(closed: Event[SceneClosed], ctx: Context) -> Emits:
     scene_id = closed.payload.scene_id
@@ -94,6 +95,8 @@ async def summarize(closed: Event[SceneClosed], ctx: Context) -> Emits:
             async for payload in _point_of_view(ctx, _Witness(owner_id, scene_id, chat, kept, cast)):
                 yield payload
     async for payload in _group(ctx, chat, of_scene.get(chat.host_id, []), cast):
+        yield payload
+    async for payload in loose_ends(ctx, chat, scene_id, of_scene, cast):
         yield payload
 
 

@@ -10,6 +10,8 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 MAX_LINE_CHARS = 200
+MAX_CHANGE = 10
+"""How far one turn can move affinity or trust, either way."""
 UNSAID = frozenset({"", "-", "none", "null", "n/a", "unchanged", "same", "unknown", "no change", "nothing"})
 """What models write into a field they have nothing for."""
 
@@ -47,6 +49,11 @@ def whole(value: object) -> object:
     if isinstance(value, float) and abs(value) < 1e6:
         return round(value)
     return value
+
+
+def clamped(change: int) -> int:
+    """A change of affinity or trust, as far as one turn can move it."""
+    return max(-MAX_CHANGE, min(MAX_CHANGE, change))
 
 
 def _share(value: object) -> object:

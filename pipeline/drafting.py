@@ -11,6 +11,7 @@ from contextlib import aclosing
 import apsw
 
 from pipeline.endpoints import Endpoints
+from pipeline.floor import quiet
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Endpoint, Message, Request
 from pipeline.prompt.assembly import BEGINS, GOES_ON, Speech, messages_of
@@ -18,7 +19,6 @@ from pipeline.prompt.budget import Budgets
 from pipeline.prompt.macros import substitute
 from pipeline.prompt.naming import Bare
 from pipeline.prompt.ooc import strip_ooc
-from pipeline.rewriting import quiet
 from pipeline.tokens import ModelCounter, TokenCounter
 from store import views
 from store.errors import ErrorClass, Refused

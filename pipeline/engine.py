@@ -9,7 +9,9 @@ from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.offer import Offer
+from pipeline.passing import Passing
 from pipeline.play import Play
+from pipeline.plotting import Plotting
 from pipeline.rewriting import Rewriting
 from pipeline.tokens import TokenCounter
 from store.store import Store
@@ -43,6 +45,16 @@ class Engine:
         return Rewriting(self.store, self.snapshots)
 
     @property
+    def passing(self) -> Passing:
+        """What a person does to go on elsewhere, or to let the story go on without them."""
+        return Passing(self.store)
+
+    @property
     def corrections(self) -> Corrections:
         """What a person sets right by hand."""
         return Corrections(self.store)
+
+    @property
+    def plotting(self) -> Plotting:
+        """What a person does about the plot by hand."""
+        return Plotting(self.store)

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from pipeline import beginning
+from pipeline.floor import end_auto
 from pipeline.foreground import Foreground
+from pipeline.passing import return_to_scene
+from pipeline.seen import open_chat
 from pipeline.stage import Lane
 from store import interventions, views
 from store.errors import Conflict, Invalid, Refused
 from store.events import (
+    YOU,
     BotArchived,
     BotAuthored,
     BotEdited,
@@ -29,7 +33,6 @@ from store.events import (
 from store.rows import row
 from store.store import Store
 from store.txn import Txn
-from store.views import Chat
 
 T = TypeVar("T")
 MAX_KEY_CHARS = 200
@@ -115,7 +118,7 @@ class Play:
         added = GuestAdded(guest_id=guest_id, met=met)
 
         def step(txn: Txn) -> int:
-            chat = _open_chat(txn, chat_id)
+            chat = open_chat(txn.connection, chat_id)
             beginning.checked_guest(txn, chat, guest_id)
             return txn.append(added, chat_id=chat_id).id
 
@@ -125,7 +128,7 @@ class Play:
         """Send the guest away; it keeps what it remembers, and what it is saying just now is still heard."""
 
         def step(txn: Txn) -> int:
-            chat = _open_chat(txn, chat_id)
+            chat = open_chat(txn.connection, chat_id)
             if chat.guest_id is None:
                 raise Refused(f"There is no guest in the chat {chat.title!r}.", hint="Nothing is to be done.")
             return txn.append(GuestRemoved(guest_id=chat.guest_id), chat_id=chat_id).id
@@ -173,6 +176,7 @@ class Play:
         def step(txn: Txn) -> int:
             views.chat(txn.connection, chat_id)
             txn.stop_requested = True
+            end_auto(txn, chat_id)
             return interventions.request_stop(txn.connection, chat_id, Lane.NARRATION.value, now=txn.now)
 
         return await self._do(step)
@@ -199,24 +203,20 @@ def _accept(txn: Txn, chat_id: int, turn: TurnUser, key: str | None) -> Sent:
             )
         if earlier is not None:
             return Sent(earlier[1], behind, repeated=True)
-    chat = _open_chat(txn, chat_id)
+    chat = open_chat(txn.connection, chat_id)
     if not chat.begun:
         raise Refused(
             f"The chat {chat.title!r} has not begun: its opening is not agreed on yet.",
             hint="Read what was made of the opening, correct it if need be, and confirm it.",
         )
+    if chat.auto_left:
+        end_auto(txn, chat_id)
+    if YOU not in chat.cast:
+        return_to_scene(txn, chat)
     event = txn.append(turn, chat_id=chat_id)
     if key is not None:
         txn.execute("INSERT INTO submission(key, digest, event_id) VALUES (?, ?, ?)", (key, digest, event.id))
     return Sent(event.id, behind, repeated=False)
-
-
-def _open_chat(txn: Txn, chat_id: int) -> Chat:
-    """A chat that may still be played in."""
-    chat = views.chat(txn.connection, chat_id)
-    if chat.archived:
-        raise Refused(f"The chat {chat.title!r} is archived.", hint="Start a new chat with the same bot.")
-    return chat
 
 
 def _unanswered(txn: Txn, chat_id: int) -> int:

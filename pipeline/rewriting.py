@@ -11,15 +11,16 @@ from typing import TypeVar
 
 import apsw
 
+from pipeline.floor import end_auto, quiet
 from pipeline.forking import fork, go_on_from, short
 from pipeline.seen import open_chat
-from pipeline.stage import Lane
-from store import history, snapshots, views
+from store import history, log, snapshots, views
 from store.errors import Conflict, NotFound, Refused
 from store.events import (
     BranchRenamed,
     BranchSwitched,
     ChangeUndone,
+    Event,
     FloorGiven,
     TurnEdited,
     TurnHidden,
@@ -62,24 +63,21 @@ class Rewriting:
 
         def step(txn: Txn) -> int:
             turn = _turn(txn.connection, chat_id, turn_id)
-            if turn.speaker_id is None or turn.answers is None:
-                raise Refused(
-                    f"The turn “{short(turn)}” is not an answer, so there is no other one to it.",
-                    hint="Edit its text instead.",
-                )
+            given = _floor_of(txn.connection, turn)
             quiet(txn.connection, chat_id)
             if branch:
                 go_on_from(txn, turn, branch)
-            floor = FloorGiven(
-                turn_id=turn.answers,
-                speaker_id=turn.speaker_id,
-                reason="carried on" if extend else "told again",
-                alternative_of=turn.alternative_of or turn.id,
-                extends=turn.id if extend else None,
+            floor = given.payload.model_copy(
+                update={
+                    "reason": "carried on" if extend else "told again",
+                    "confidence": 1.0,
+                    "alternative_of": turn.alternative_of or turn.id,
+                    "extends": turn.id if extend else None,
+                }
             )
-            return txn.append(floor, chat_id=chat_id, cause_id=turn.answers).id
+            return txn.append(floor, chat_id=chat_id, cause_id=given.cause_id).id
 
-        return await self._do(step)
+        return await self._choose(chat_id, step)
 
     async def select(self, chat_id: int, turn_id: int) -> int | None:
         """Let this alternative hold; None where it does already.
@@ -101,7 +99,7 @@ class Rewriting:
                 )
             return txn.append(TurnSelected(turn_id=turn_id), chat_id=chat_id).id
 
-        return await self._do(step)
+        return await self._choose(chat_id, step)
 
     async def edit(self, chat_id: int, turn_id: int, text: str) -> int | None:
         """Other words for a turn; what came of the old ones stays until a stage is replayed."""
@@ -150,7 +148,7 @@ class Rewriting:
             txn.append(TurnRetracted(turn_id=turn_id), chat_id=chat_id)
             return falling
 
-        return await self._do(step)
+        return await self._choose(chat_id, step)
 
     async def fork(self, chat_id: int, turn_id: int, name: str) -> int:
         """A branch that shares the story up to the exchange of this turn; the story goes on where it is."""
@@ -179,7 +177,7 @@ class Rewriting:
                     txn.append(TurnRetracted(turn_id=left), chat_id=chat_id)
             return branch_id
 
-        return await self._do(step)
+        return await self._choose(chat_id, step)
 
     async def switch(self, chat_id: int, branch_id: int) -> int | None:
         """Go on in another branch; None when it is the one the story is in."""
@@ -190,7 +188,7 @@ class Rewriting:
                 return None
             return txn.append(BranchSwitched(branch_id=branch_id), chat_id=chat_id).id
 
-        return await self._do(step)
+        return await self._choose(chat_id, step)
 
     async def rename_branch(self, chat_id: int, branch_id: int, name: str) -> int:
         renamed = BranchRenamed(branch_id=branch_id, name=name)
@@ -221,7 +219,17 @@ class Rewriting:
                     txn.append(ChangeUndone(event_id=act.id), chat_id=chat_id)
             return tuple(act.kind for act in acts)
 
-        return await self._do(step)
+        return await self._choose(chat_id, step)
+
+    async def _choose(self, chat_id: int, step: Callable[[Txn], T]) -> T:
+        """An act that chooses what counts. The bots do not go on by themselves from what was chosen."""
+
+        def whole(txn: Txn) -> T:
+            done = step(txn)
+            end_auto(txn, chat_id)
+            return done
+
+        return await self._do(whole)
 
     async def _do(self, step: Callable[[Txn], T]) -> T:
         return await self._store.writer.submit(step, durable=True)
@@ -246,6 +254,25 @@ def _turn(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:
     return views.turn(db, turn_id)
 
 
+def _floor_of(db: apsw.Connection, turn: Turn) -> Event[FloorGiven]:
+    """How a bot was given the floor for a turn.
+
+    Raises:
+        Refused: it was not: the turn is yours, or a first message.
+    """
+    if turn.speaker_id is not None and turn.answers is not None:
+        floor = FloorGiven(turn_id=turn.answers, speaker_id=turn.speaker_id)
+        return Event(0, turn.chat_id, None, floor, turn.answers, None, 0, 0)
+    said = log.event(db, turn.alternative_of or turn.id)
+    given = log.event(db, said.cause_id) if said.cause_id is not None else said
+    if turn.speaker_id is None or not isinstance(given.payload, FloorGiven):
+        raise Refused(
+            f"The turn “{short(turn)}” is not an answer, so there is no other one to it.",
+            hint="Edit its text instead.",
+        )
+    return given
+
+
 def _later(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:
     """A turn after which something was said."""
     turn = _turn(db, chat_id, turn_id)
@@ -253,18 +280,3 @@ def _later(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:
     if row(db, later, (chat_id, turn.anchor_id, turn.id)) is None:
         raise Refused(f"Nothing was said after “{short(turn)}”.", hint="It is the last turn.")
     return turn
-
-
-def quiet(db: apsw.Connection, chat_id: int) -> None:
-    """Nothing takes the place of a reply, or is asked of the model besides it, while one is on its way.
-
-    Raises:
-        Conflict: one is.
-    """
-    writing = row(
-        db,
-        "SELECT 1 FROM run WHERE chat_id = ? AND lane = ? AND state IN ('ready', 'running', 'backoff')",
-        (chat_id, Lane.NARRATION.value),
-    )
-    if writing:
-        raise Conflict("A reply is just being written here.", hint="Wait for it or stop it, then try again.")

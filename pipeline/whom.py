@@ -64,6 +64,12 @@ def named_in(text: str, known: Mapping[int, Iterable[str]]) -> frozenset[int]:
     return frozenset(named)
 
 
+def stands_in(text: str, words: str) -> bool:
+    """Whether these words stand in a text as whole words, in any case."""
+    wanted = plain(words).casefold().strip()
+    return bool(wanted) and next(_occurrences(plain(text).casefold(), wanted), None) is not None
+
+
 def called(said: str, *ranks: Mapping[int, Iterable[str]]) -> int | None:
     """Who is meant by a name in an answer: the one exactly so called, by names of the first rank that has
     it, else the only one that any of them begins to name."""

@@ -19,6 +19,7 @@ CHOICES = ("turn.retracted", "turn.selected", "turn.edited", "turn.hidden", "bra
 CORRECTIONS = (
     "activity.changed",
     "author_note.set",
+    "digest.edited",
     "container.changed",
     "container.created",
     "edge.fact_removed",
@@ -35,6 +36,15 @@ CORRECTIONS = (
     "memory.witness_changed",
     "scene.closed",
     "scene.opened",
+    "time.skip_requested",
+    "story_event.cancelled",
+    "story_event.completed",
+    "story_event.edited",
+    "story_event.planned",
+    "story_event.started",
+    "thread.closed",
+    "thread.opened",
+    "thread.updated",
     "world.changed",
 )
 UNDOABLE = (*CHOICES, *CORRECTIONS)

@@ -52,6 +52,14 @@ class Thread:
     changed_by: int
 
 
+@dataclass(frozen=True, slots=True)
+class OpenPlot:
+    """The story events and threads of a chat that are open."""
+
+    events: tuple[StoryEvent, ...] = ()
+    threads: tuple[Thread, ...] = ()
+
+
 STORY_EVENT = (
     "id, chat_id, plan, state, present, scene_id, started_by, started_clock, ended_by, ended_clock, gist,"
     " reason, changed_by"
@@ -101,6 +109,16 @@ def open_story_events(db: apsw.Connection, chat_id: int) -> list[StoryEvent]:
     return [_story_event(one) for one in found]
 
 
+def completed(db: apsw.Connection, chat_id: int) -> frozenset[int]:
+    """The story events of a chat that came to their end."""
+    found = rows(
+        db,
+        "SELECT id FROM story_event INDEXED BY story_event_chat WHERE chat_id = ? AND state = 'completed'",
+        (chat_id,),
+    )
+    return frozenset(story_event_id for (story_event_id,) in found)
+
+
 def thread(db: apsw.Connection, chat_id: int, thread_id: int) -> Thread:
     found = row(db, f"SELECT {THREAD} FROM thread WHERE id = ? AND chat_id = ?", (thread_id, chat_id))
     if found is None:
@@ -122,3 +140,19 @@ def open_threads(db: apsw.Connection, chat_id: int) -> list[Thread]:
         (chat_id,),
     )
     return [_thread(one) for one in found]
+
+
+def open_plot(db: apsw.Connection, chat_id: int) -> OpenPlot:
+    """What is open in a chat. One query where nothing is, because every turn asks."""
+    found = row(
+        db,
+        "SELECT EXISTS (SELECT 1 FROM story_event INDEXED BY story_event_open WHERE chat_id = ?1"
+        " AND state IN ('planned', 'active')),"
+        " EXISTS (SELECT 1 FROM thread INDEXED BY thread_open WHERE chat_id = ?1 AND closed_by IS NULL)",
+        (chat_id,),
+    )
+    events, held = found or (0, 0)
+    return OpenPlot(
+        tuple(open_story_events(db, chat_id)) if events else (),
+        tuple(open_threads(db, chat_id)) if held else (),
+    )

@@ -6,7 +6,7 @@ claim has passed to somebody else, it raises and writes nothing.
 
 import json
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import trio
@@ -17,7 +17,15 @@ from pipeline.retry import TREATMENTS, delay_s
 from pipeline.stage import Stage
 from store import carrying, ledger, live, replays
 from store.errors import ErrorClass, FabulaError
-from store.events import JUST_CREATED, ContainerCreated, OutcomeSuperseded, Payload, SceneOpened
+from store.events import (
+    JUST_CREATED,
+    ContainerCreated,
+    OutcomeSuperseded,
+    Payload,
+    SceneOpened,
+    StoryEventPlanned,
+    StoryEventStarted,
+)
 from store.ledger import Claim, Failure
 from store.txn import Txn
 
@@ -65,21 +73,28 @@ def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
         OutcomeSuperseded(superseded_run_id=run_id)
         for run_id in replays.outcomes_in_force(txn.connection, claim)
     ]
-    created: int | None = None
+    created: dict[type[Payload], int] = {}
     for ordinal, payload in enumerate((*superseded, *payloads)):
-        if isinstance(payload, SceneOpened) and payload.container_id == JUST_CREATED:
-            payload = payload.model_copy(update={"container_id": created})  # noqa: PLW2901
         event = txn.append(
-            payload,
+            _naming(payload, created),
             chat_id=claim.chat_id or None,
             cause_id=claim.event_id,
             run_id=claim.run_id,
             ordinal=ordinal,
         )
-        if isinstance(payload, ContainerCreated):
-            created = event.id
+        created[type(payload)] = event.id
         for again in carrying.carried(event, corrected):
             txn.append(again, chat_id=event.chat_id, cause_id=event.id)
+
+
+def _naming(payload: Payload, created: Mapping[type[Payload], int]) -> Payload:
+    """The payload with the id of what its own run has just created, where it names that."""
+    match payload:
+        case SceneOpened(container_id=named) if named == JUST_CREATED:
+            return payload.model_copy(update={"container_id": created.get(ContainerCreated)})
+        case StoryEventStarted(story_event_id=named) if named == JUST_CREATED:
+            return payload.model_copy(update={"story_event_id": created.get(StoryEventPlanned, 0)})
+    return payload
 
 
 def cancelled(claim: Claim) -> Step:

@@ -36,6 +36,7 @@ MEANWHILE = (
     + AMONG_OTHERS
 )
 YOUR_TURN = "It is {{char}}'s turn."
+GO_ON = "Nobody else speaks just now: {{char}} goes on."
 BEGINS, GOES_ON = "[The scene begins.]", "[The scene goes on.]"
 """What stands before a dialogue that the speaker opens: many chat templates want the user's role first."""
 JOIN_TOKENS = 2
@@ -129,7 +130,7 @@ def _persona(scene: Scene, counter: ModelCounter) -> Block:
 
 def _closing(scene: Scene, counter: ModelCounter) -> Block:
     wanted = scene.speaker.post_history.strip()
-    turn = _named(scene, YOUR_TURN) if scene.named else ""
+    turn = _named(scene, GO_ON) if scene.unprompted else _named(scene, YOUR_TURN) if scene.named else ""
     if not wanted and not turn:
         return _must("post-history", [], 0)
     text = f"[{' '.join(one for one in (_named(scene, wanted), turn) if one)}]"

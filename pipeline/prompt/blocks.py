@@ -38,11 +38,14 @@ class Origin(StrEnum):
     PLACE = "place"
     WORLD = "world"
     STATE = "state"
+    DIGEST = "digest"
+    STORY = "story event"
+    THREAD = "thread"
 
 
 class Piece(NamedTuple):
     """A text in a prompt, the events it descends from and how the speaker came to know them. `row_id` names
-    the memory, fact or summary it is. A block is trimmed piece by piece."""
+    the memory, fact, summary, story event or thread it is. A block is trimmed piece by piece."""
 
     text: str
     event_ids: tuple[int, ...] = ()

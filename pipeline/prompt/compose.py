@@ -45,8 +45,11 @@ def compose(
     speaker_id: int,
     measure: Measure,
     recall: Recall | None = None,
+    *,
+    unprompted: bool = False,
 ) -> Composed:
-    """The prompt for a speaker's answer to a turn. A piece the speaker cannot know is left out and reported.
+    """The prompt for a speaker's answer to a turn, or for what it says after it by itself. A piece the
+    speaker cannot know is left out and reported.
 
     Raises:
         PromptTooLarge: what must be in it exceeds the hard budget.
@@ -56,14 +59,16 @@ def compose(
         "BEGIN"
     )  # one snapshot: what is committed meanwhile neither mixes in nor empties the page cache
     try:
-        scene = scene_before(db, turn, speaker_id, recall)
+        scene = scene_before(db, turn, speaker_id, recall, unprompted=unprompted)
         prompt = assemble(scene, measure.counter, measure.budgets, layout=measure.layout)
         found = tuple(leaks(db, turn.chat_id, speaker_id, prompt.blocks))
         if found:
             log.error(
                 "a prompt held what its speaker cannot know", chat=turn.chat_id, leaks=list(map(str, found))
             )
-            scene = _cleared(scene_before(db, turn, speaker_id, recall), without(found))
+            scene = _cleared(
+                scene_before(db, turn, speaker_id, recall, unprompted=unprompted), without(found)
+            )
             prompt = assemble(scene, measure.counter, measure.budgets, layout=measure.layout)
         return Composed(prompt, scene.speaker.name, scene.configuration, found)
     finally:

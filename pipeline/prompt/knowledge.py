@@ -6,15 +6,15 @@ since goes after it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import apsw
 
 from pipeline.prompt.blocks import Origin, Piece, Tier
-from pipeline.prompt.macros import substitute
+from pipeline.prompt.plot import story_events, threads
 from pipeline.prompt.scene import Configuration, Line, Part, Scene, Speaker, Where, You
-from store import memories, places, relations, views
+from pipeline.prompt.view import View
+from store import meanwhile, memories, places, plot, relations, views
 from store.events import YOU
 from store.memories import Memory
 from store.relations import Edge, EntityState, Known
@@ -44,25 +44,6 @@ Recall = Callable[[frozenset[int]], Sequence[Memory]]
 """Asked with the turns that stand in the prompt anyway, gives the memories to add, the dearest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the owner functions read from: the speaker's place in a chat at one moment."""
-
-    db: apsw.Connection
-    chat: Chat
-    speaker: Bot
-    names: Mapping[int, str]
-    states: Mapping[int, EntityState]
-
-    @property
-    def since(self) -> int:
-        """Where the present scene began in the log."""
-        return self.chat.scene_id or self.chat.id
-
-    def text(self, text: str) -> str:
-        return substitute(text, char=self.speaker.name, user=self.chat.you_name)
-
-
 def configuration_of(chat: Chat) -> Configuration:
     """Who is in the scene now."""
     if YOU not in chat.cast:
@@ -73,17 +54,26 @@ def configuration_of(chat: Chat) -> Configuration:
     return Configuration.SOLO_WITH_HOST if host else Configuration.SOLO_WITH_GUEST
 
 
-def scene_before(db: apsw.Connection, turn: Turn, speaker_id: int, recall: Recall | None = None) -> Scene:
-    """The scene as a speaker knows it when it is to answer a turn.
+def scene_before(
+    db: apsw.Connection,
+    turn: Turn,
+    speaker_id: int,
+    recall: Recall | None = None,
+    *,
+    unprompted: bool = False,
+) -> Scene:
+    """The scene as a speaker knows it when it is to answer a turn, or to go on by itself after it.
 
     Raises:
         NotFound: the turn's chat or the speaker does not exist.
     """
     chat, bot = views.chat(db, turn.chat_id), views.bot(db, speaker_id)
-    view = View(db, chat, bot, _names(db, chat, bot), relations.states(db, chat.id))
+    states, open_plot = relations.states(db, chat.id), plot.open_plot(db, chat.id)
+    view = View(db, chat, bot, _names(db, chat, bot), states, open_plot)
     configuration = configuration_of(chat)
     parts = (part for owner in PARTS[configuration] for part in owner(view))
-    lines = chain([_line(view, turn)], (_line(view, one) for one in _heard(db, chat, turn, speaker_id)))
+    heard = _heard(db, chat, turn, speaker_id, itself=unprompted)
+    lines = (_line(view, one) for one in (heard if unprompted else chain([turn], heard)))
     return Scene(
         Speaker(bot.id, bot.name, bot.description, bot.personality, bot.post_history),
         You(chat.you_name, chat.you_persona),
@@ -91,6 +81,7 @@ def scene_before(db: apsw.Connection, turn: Turn, speaker_id: int, recall: Recal
         tuple(part for part in parts if part.pieces),
         configuration,
         named=configuration in (Configuration.ALL_THREE, Configuration.MEANWHILE),
+        unprompted=unprompted,
         recall=(lambda shown: _recalled(view, recall(shown))) if recall is not None else None,
     )
 
@@ -100,11 +91,14 @@ def _names(db: apsw.Connection, chat: Chat, speaker: Bot) -> dict[int, str]:
     return {YOU: chat.you_name, speaker.id: speaker.name, **bots}
 
 
-def _heard(db: apsw.Connection, chat: Chat, answered: Turn, speaker_id: int) -> Iterator[Utterance]:
-    """The turns before that the speaker perceived, back to the last scene it has a summary of: what is told
-    there need not be told twice, and its props stay behind."""
+def _heard(
+    db: apsw.Connection, chat: Chat, answered: Turn, speaker_id: int, *, itself: bool
+) -> Iterator[Turn | Utterance]:
+    """The turns before, and with `itself` that one too, that the speaker perceived, back to the last scene it
+    has a summary of: what is told there need not be told twice, and its props stay behind."""
     told = places.summarized_scenes(db, chat.id, speaker_id)
-    for turn in views.utterances_before(db, answered):
+    first: list[Turn | Utterance] = [answered] if itself and not answered.hidden else []
+    for turn in chain(first, views.utterances_before(db, answered)):
         if turn.scene_id in told:
             return
         if speaker_id in turn.present:
@@ -215,6 +209,25 @@ def place(view: View) -> list[Part]:
     return [Part("scene", Tier.SHOULD, Where.HEAD, "The place", pieces)]
 
 
+def premise(view: View) -> list[Part]:
+    """What the person has said of the scene; everyone in it knows."""
+    title = places.scene(view.db, view.chat.scene_id).title if view.chat.scene_id is not None else ""
+    pieces = (Piece(view.text(title), (view.since,), Origin.PLACE),) if title else ()
+    return [Part("premise", Tier.SHOULD, Where.HEAD, "The scene", pieces)]
+
+
+def digests(view: View) -> list[Part]:
+    """What the person has learnt, coming into this scene, of one that the speaker was in without them."""
+    told = meanwhile.surfaced_in(view.db, view.chat.id, view.chat.scene_id)
+    pieces = [
+        Piece(one.text, (one.id,), Origin.DIGEST, "digest", row_id=one.id)
+        for one in told
+        if view.speaker.id in one.told_by
+    ]
+    title = view.text("{{user}} has come to know")
+    return [Part("digests", Tier.SHOULD, Where.HEAD, title, tuple(pieces))]
+
+
 def summaries(view: View) -> list[Part]:
     """The speaker's own account of the last scenes, the latest first to stay."""
     told = places.summaries(view.db, view.chat.id, view.speaker.id, limit=LAST_SUMMARIES)
@@ -272,7 +285,18 @@ def note(view: View) -> list[Part]:
 
 
 Owner = Callable[[View], list[Part]]
-_EVERYWHERE: tuple[Owner, ...] = (world, place, summaries, activities, note, pinned)
+_EVERYWHERE: tuple[Owner, ...] = (
+    world,
+    place,
+    premise,
+    digests,
+    summaries,
+    activities,
+    threads,
+    story_events,
+    note,
+    pinned,
+)
 PARTS: Mapping[Configuration, tuple[Owner, ...]] = {
     Configuration.SOLO_WITH_HOST: (own_state, edge_to_you, *_EVERYWHERE),
     Configuration.SOLO_WITH_GUEST: (own_state, edge_to_you, *_EVERYWHERE),

@@ -39,6 +39,21 @@ CHECKS = {
         "SELECT entity_id FROM entity WHERE entity_id IN (SELECT value FROM json_each(:ids))"
         " AND chat_id = :chat"
     ),
+    Origin.DIGEST: (
+        "SELECT id FROM digest WHERE id IN (SELECT value FROM json_each(:ids)) AND chat_id = :chat"
+        " AND surfaced_by IS NOT NULL AND EXISTS (SELECT 1 FROM json_each(told_by) WHERE value = :speaker)"
+    ),
+    Origin.STORY: (
+        "SELECT story_event.id FROM story_event JOIN chat ON chat.id = :chat"
+        " WHERE story_event.id IN (SELECT value FROM json_each(:ids))"
+        " AND +story_event.chat_id = :chat AND +story_event.state = 'active'"
+        " AND (story_event.scene_id IS chat.scene_id"
+        " OR EXISTS (SELECT 1 FROM json_each(story_event.present) WHERE value = :speaker))"
+    ),
+    Origin.THREAD: (
+        "SELECT id FROM thread WHERE id IN (SELECT value FROM json_each(:ids)) AND +chat_id = :chat"
+        " AND +closed_by IS NULL AND EXISTS (SELECT 1 FROM json_each(known_to) WHERE value = :speaker)"
+    ),
 }
 """Which of the named rows the speaker may know. The plus signs keep SQLite from reading a whole chat by its
 index where a few rows are named."""

@@ -76,7 +76,8 @@ class Part:
 class Scene:
     """A scene before its speaker's next turn. `dialogue` comes newest first and is read only as far as the
     budget reaches; its first line is the turn to answer. With `named`, every line but the speaker's own is
-    told with the name of who spoke."""
+    told with the name of who spoke. An `unprompted` speaker goes on by itself: the first line is then only
+    the last one it heard."""
 
     speaker: Speaker
     you: You
@@ -84,5 +85,6 @@ class Scene:
     parts: tuple[Part, ...] = ()
     configuration: Configuration = Configuration.SOLO_WITH_HOST
     named: bool = False
+    unprompted: bool = False
     recall: Callable[[frozenset[int]], Part] | None = None
     """What comes back to the speaker's mind; asked once it is known which turns are in the prompt anyway."""

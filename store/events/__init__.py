@@ -13,7 +13,17 @@ from store.events.chat import (
     GuestAdded,
     GuestRemoved,
 )
-from store.events.clock import DAY, NOON, TURN_MINUTES, Clock, Minutes, SkipMode, SkipRequested, TimeSkipped
+from store.events.clock import (
+    DAY,
+    MAX_SKIP,
+    NOON,
+    TURN_MINUTES,
+    Clock,
+    Minutes,
+    SkipMode,
+    SkipRequested,
+    TimeSkipped,
+)
 from store.events.codec import Event, decode, encode, kinds
 from store.events.entities import ActivityChanged, EntityChanged, InventoryChanged
 from store.events.history import (
@@ -112,6 +122,7 @@ __all__ = [
     "MAX_AUTO_TURNS",
     "MAX_NAME_CHARS",
     "MAX_SHORT_CHARS",
+    "MAX_SKIP",
     "MAX_TEXT_CHARS",
     "NOON",
     "PIVOTAL",

@@ -37,8 +37,8 @@ class ContainerChanged(Payload):
 
 
 JUST_CREATED = -1
-"""For an actor's `container_id`: the container its own run has created just before. The event's id is only
-known at the commit, which writes it into the log instead; the log itself never holds this number."""
+"""For an actor's `container_id` or `story_event_id`: what its own run has created just before. The event's id
+is only known at the commit, which writes it into the log instead; the log itself never holds this number."""
 
 
 class SceneOpened(Payload):

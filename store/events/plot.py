@@ -169,7 +169,7 @@ class ThreadOpened(Payload):
 
 
 class ThreadUpdated(Payload):
-    """How it stands now; None leaves a thing as it was. Those in `known_to` know it as well from now on."""
+    """How it stands now; None leaves a thing as it was. Those in `known_to` know it from now on."""
 
     kind = "thread.updated"
     thread_id: EventId

@@ -36,10 +36,13 @@ SHORT = Patience(connect_s=0.5, first_s=0.3, between_s=0.3, decide_s=0.3)
 
 ADDRESSEE, INTERJECTION = '\\"host\\", \\"guest\\"', '\\"interjects\\"'
 SIGNIFICANCE, EDGES, ACTIVITIES = '\\"score\\"', '\\"learnt\\"', '\\"slots\\"'
+OVER, BEGUN = '\\"ending_words\\"', '\\"beginning_words\\"'
 """Words of each decision's schema, as they stand in its prompt."""
 UNUSABLE: dict[str, Behaviour] = {
     "prose": says("Well, who can say? It was a lovely evening."),
-    "the wrong shape": decides({"change": 7, "summary": [], "first": "x", "place": []}),
+    "the wrong shape": decides(
+        {"change": 7, "summary": [], "first": "x", "place": [], "opened": 7, "gains": 7}
+    ),
     "half an answer": says('{"summary": "We met and'),
     "a refusal": answers(403, {"message": "I cannot help with that."}),
     "silence": stalls(),

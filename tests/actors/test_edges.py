@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.edges import MAX_CHANGE
+from pipeline.answers import MAX_CHANGE
 from store import relations
 from store.events import YOU, DecisionDefaulted, EdgeUpdated, TurnAssistant, TurnUser
 from tests.actors.bench import EDGES, SHORT, Table, table

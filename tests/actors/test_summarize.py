@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from store import memories, places, relations, views
+from store import memories, places, plot, relations, views
 from store.events import (
     YOU,
     DecisionDefaulted,
@@ -60,11 +60,11 @@ async def test_what_was_said_while_the_guest_was_away_never_reaches_its_summary(
         await on.append(EdgeUpdated(observer_id=host, target_id=YOU, affinity_delta=61))
         on.fake.default = decides(TOLD)
         scene_id = await _close(on)
-        of_host, of_guest, of_group = on.asked()
+        of_host, of_guest, of_group, of_threads = on.asked()
         assert ("QUINCE" in of_host, "a baker" in of_host, "affinity 61" in of_host) == (True, True, True)
         assert ("QUINCE" in of_guest, "a spy" in of_guest, "affinity 61" in of_guest) == (False, True, False)
         assert "Welcome both." in of_guest
-        assert "QUINCE" not in of_group
+        assert "QUINCE" not in of_group + of_threads
         for owner_id in (host, guest):
             (told,) = places.summaries(on.store.hot, chat_id, owner_id)
             own = {memory.id for memory in memories.of_scene(on.store.hot, chat_id, owner_id, scene_id)}
@@ -169,7 +169,7 @@ async def test_without_a_usable_answer_an_honest_extract_is_kept(tmp_path: Path,
         await _close(on)
         (told,) = on.told(SceneSummarized)
         assert told.summary.splitlines() == ["You: First.", "You: Marry me.", "You: Last."]
-        assert [one.decision for one in on.told(DecisionDefaulted)] == ["Told"]
+        assert [one.decision for one in on.told(DecisionDefaulted)] == ["Told", "LooseEnds"]
         on.check()
 
 
@@ -189,9 +189,44 @@ async def test_a_long_scene_is_read_in_parts_that_each_fit_the_classifier(tmp_pa
             await _turn(on, f"marker{number} " + "and so it went on " * 60)
         on.fake.default = decides(TOLD)
         await _close(on)
-        parts = on.asked()
+        parts = [one for one in on.asked() if "You look back" in one]
         assert len(parts) > 2
         assert all(sum(f"marker{number} " in part for part in parts) == 1 for number in range(12))
         assert all("We talked by the fire." in part for part in parts[1:])
         assert max(len(part.split()) for part in parts) < 3000
         assert len(on.told(SceneSummarized)) == 1
+
+
+OPENS = {"opened": [{"title": "The key", "summary": "Who has it?"}, {"title": "the KEY"}, {"title": "-"}]}
+THREADS = "The list"
+
+
+async def test_what_a_scene_leaves_open_is_a_thread_of_those_who_all_saw_it(tmp_path: Path) -> None:
+    async with empty_table(tmp_path / "chat.db", "summarize", judging={THREADS: decides(OPENS)}) as on:
+        host, guest = await on.bot("Ada"), await on.bot("Bea")
+        chat_id = await on.start(host)
+        on.fake.default = decides(TOLD)
+        await _turn(on, "Somebody took the key.")
+        scene_id = await _close(on)
+        (opened,) = plot.open_threads(on.store.hot, chat_id)
+        assert (opened.title, opened.known_to, opened.scene_id) == ("The key", (YOU, host), scene_id)
+        assert opened.drew_on == tuple(
+            one.id for one in memories.of_scene(on.store.hot, chat_id, host, scene_id)
+        )
+        await on.play.add_guest(chat_id, guest)
+        moves = {"updated": [{"title": "the key", "summary": "Under the mat."}], **OPENS}
+        on.fake.judging = {THREADS: decides(moves)}
+        await _turn(on, "It is a fine day.")
+        await _close(on)
+        of_three, of_two = (str(one.json) for one in on.fake.decisions[-2:])
+        assert ("The key" in of_three, "The key: Who has it?" in of_two) == (False, True)
+        mine, ours = plot.open_threads(on.store.hot, chat_id)
+        assert (mine.summary, mine.known_to) == ("Under the mat.", (YOU, host))
+        assert (ours.title, ours.known_to) == ("The key", (YOU, host, guest))
+        on.fake.judging = {THREADS: decides({"closed": [{"title": "The Key", "resolution": "Found."}]})}
+        await on.play.remove_guest(chat_id)
+        await _turn(on, "Here it is.")
+        await _close(on)
+        assert [one.id for one in plot.open_threads(on.store.hot, chat_id)] == [ours.id]
+        assert plot.thread(on.store.hot, chat_id, mine.id).resolution == "Found."
+        on.check()

@@ -1,0 +1,93 @@
+"""Standing: how those in a chat and its places are, with what is about to be recorded reckoned in.
+
+One story event may end what another has just begun, in the same commit; so what is told of the second must
+know of the first before either is folded.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import apsw
+
+from store import places, plot, relations
+from store.events import (
+    ActivityChanged,
+    Container,
+    ContainerChanged,
+    EntityChanged,
+    InventoryChanged,
+    Payload,
+    StoryEventCompleted,
+    StoryEventExpired,
+    StoryEventStarted,
+)
+from store.plot import StoryEvent
+from store.relations import EntityState
+
+
+@dataclass
+class Standing:
+    """`events` are the story events that are open; `over` those that are about to be completed."""
+
+    states: dict[int, EntityState]
+    places: dict[int, Container]
+    events: dict[int, StoryEvent]
+    over: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, db: apsw.Connection, chat_id: int) -> "Standing":
+        return cls(
+            relations.states(db, chat_id),
+            {one.id: one.container for one in places.places(db, chat_id)},
+            {one.id: one for one in plot.open_story_events(db, chat_id)},
+        )
+
+    def going_besides(self, event: StoryEvent) -> list[StoryEvent]:
+        """The other story events that go on."""
+        return [one for one in self.events.values() if one.state == "active" and one.id != event.id]
+
+    def returned(self, change: InventoryChanged) -> None:
+        """Take back a change of what somebody carries that is about to fall."""
+        back = InventoryChanged(entity_id=change.entity_id, gained=change.lost, lost=change.gained)
+        self._reckon(back)
+
+    def reckoned(self, told: Iterator[Payload]) -> Iterator[Payload]:
+        """The payloads, each reckoned in before the next is made."""
+        for payload in told:
+            self._reckon(payload)
+            yield payload
+
+    def _reckon(self, payload: Payload) -> None:
+        match payload:
+            case InventoryChanged() | ActivityChanged() | EntityChanged():
+                before = self.states.get(payload.entity_id, EntityState(payload.entity_id))
+                self.states[payload.entity_id] = _after(before, payload)
+            case ContainerChanged():
+                self.places[payload.container_id] = payload.container
+            case StoryEventStarted() if payload.story_event_id in self.events:
+                started = replace(
+                    self.events[payload.story_event_id], state="active", present=payload.present
+                )
+                self.events[payload.story_event_id] = started
+            case StoryEventCompleted():
+                self.events.pop(payload.story_event_id, None)
+                self.over.add(payload.story_event_id)
+            case StoryEventExpired():
+                self.events.pop(payload.story_event_id, None)
+
+
+def _after(state: EntityState, change: InventoryChanged | ActivityChanged | EntityChanged) -> EntityState:
+    if isinstance(change, InventoryChanged):
+        lost = {thing.casefold() for thing in change.lost}
+        left = tuple(thing for thing in state.inventory if thing.casefold() not in lost)
+        return replace(state, inventory=(*left, *change.gained))
+    if isinstance(change, ActivityChanged):
+        return replace(
+            state, activity=change.activity, slot=state.slot if change.slot is None else change.slot
+        )
+    return replace(
+        state,
+        mood=state.mood if change.mood is None else change.mood,
+        goals=state.goals if change.goals is None else change.goals,
+        status=state.status if change.status is None else change.status,
+    )

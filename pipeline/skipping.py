@@ -1,0 +1,94 @@
+"""Skipping time, and going on in another scene: what both leave in the log, whoever asked for it.
+
+A skip that a person asked for with a control and one that their prose tells of are the same thing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apsw
+
+from pipeline import story_time
+from pipeline.plot.due import fired_between
+from store import places
+from store.events import (
+    JUST_CREATED,
+    Container,
+    ContainerCreated,
+    Payload,
+    SceneClosed,
+    SceneOpened,
+    SkipMode,
+    TimeSkipped,
+    WorldChanged,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """The scene that is gone to: in a container that is known, or one to be `created`; `from_turn_id` is the
+    turn it begins with, if one was said already."""
+
+    container_id: int | None
+    created: Container | None = None
+    title: str = ""
+    present: tuple[int, ...] = ()
+    from_turn_id: int | None = None
+    time: str = ""
+    weather: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """So much time from `clock` on; `turn_id` is the turn that said so, if one did."""
+
+    mode: SkipMode
+    minutes: int
+    words: str
+    clock: int
+    turn_id: int | None = None
+
+
+def passed(db: apsw.Connection, chat_id: int, skip: Skip) -> Iterator[Payload]:
+    """Time passes in a scene that goes on."""
+    yield TimeSkipped(mode=skip.mode, minutes=skip.minutes, words=skip.words, turn_id=skip.turn_id)
+    later = skip.clock + skip.minutes
+    yield from fired_between(db, chat_id, skip.clock, later)
+    if story_time.in_words(later) != story_time.in_words(skip.clock):
+        yield WorldChanged(time=story_time.in_words(later))
+
+
+def next_scene(
+    db: apsw.Connection,
+    chat_id: int,
+    scene_id: int | None,
+    landing: Landing,
+    *,
+    reason: str,
+    skip: Skip | None = None,
+) -> Iterator[Payload]:
+    """The scene closed, if there is one, and another opened; with a skip, time passes between them. What was
+    to happen meanwhile happens in the new scene: in the old one nobody is left to see it."""
+    if scene_id is not None:
+        yield SceneClosed(scene_id=scene_id, reason=reason)
+    if skip is not None:
+        yield TimeSkipped(mode=skip.mode, minutes=skip.minutes, words=skip.words, turn_id=skip.turn_id)
+    if landing.created is not None:
+        yield ContainerCreated(container=landing.created)
+    yield SceneOpened(
+        container_id=JUST_CREATED if landing.created is not None else landing.container_id,
+        title=landing.title,
+        present=landing.present,
+        from_turn_id=landing.from_turn_id,
+    )
+    time = landing.time
+    if skip is not None:
+        later = skip.clock + skip.minutes
+        yield from fired_between(db, chat_id, skip.clock, later)
+        time = time or story_time.in_words(later)
+    if time or landing.weather:
+        yield WorldChanged(time=time or None, weather=landing.weather or None)
+
+
+def container_of(db: apsw.Connection, scene_id: int | None) -> int | None:
+    return places.scene(db, scene_id).container_id if scene_id is not None else None
