@@ -217,6 +217,14 @@ def test_keys_press_the_buttons_that_are_there(browser: Browser, fake: FakeProce
             expect(page.locator("#turns > .turn .prose")).to_have_text(list(expected), timeout=WAIT_MS)
             calm(running.address)
 
+        # by keyboard alone: the way past the head, and what has the focus is seen
+        page.get_by_role("link", name="Skip to the content").focus()
+        expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+        page.keyboard.press("Tab")
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        page.keyboard.press("Enter")
+        expect(box).to_be_focused()
+
         # edits
         box.press("ArrowUp")
         expect(editor).to_have_value("Come in then.")

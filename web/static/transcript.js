@@ -7,6 +7,7 @@ const root = document.getElementById("chat");
 const turns = document.getElementById("turns");
 const { chat } = root.dataset;
 const PAGE = 60;
+const PIECE = 30;        // turns that come in at once as the reader goes: little enough not to be felt
 const MOST = 240;        // turns on the page at once
 const AHEAD = "1600px";  // how near the reader comes before more is fetched
 const TURN = ".turn[id]";
@@ -82,7 +83,7 @@ const cut = (kind) => {
 const extend = (marker) => inTurn(async () => {
   if (!marker.isConnected) return;
   const [kind, other] = marker.matches(".older") ? ["older", "newer"] : ["newer", "older"];
-  const html = await fetched(`/chats/${chat}/turns?${kind === "older" ? "before" : "after"}=${marker.dataset.turn}&limit=${PAGE}`);
+  const html = await fetched(`/chats/${chat}/turns?${kind === "older" ? "before" : "after"}=${marker.dataset.turn}&limit=${PIECE}`);
   if (html === null) { await fetchAll(); return; } // that turn counts no more
   if (!marker.isConnected) return;
   const more = [...parsed(html).querySelectorAll(`${TURN}, .${kind}`)].filter((one) => !document.getElementById(one.id || "-"));
