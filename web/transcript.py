@@ -72,7 +72,7 @@ async def chat(request: Request) -> Response:
     position = log.position(db)
     sought = number(request, "turn")
     window = newest(db, shown.id, PAGE) if sought is None else around(db, _turn(db, shown, sought), PAGE)
-    values = _values(db, shown, window) | {"position": position, "sought": sought}
+    values = turns_shown(db, shown, window) | {"position": position, "sought": sought}
     draft = {} if shown.begun else shown_opening(db, shown, Typed())
     return await _told_page(request, "chat.html", values | draft | cast_of(db, shown))
 
@@ -81,7 +81,7 @@ async def some_turns(request: Request) -> Response:
     """A window of turns: `?before=`, `?after=` or `?around=` a turn, `?from=` a place, or the newest."""
     db = engine_of(request).store.hot
     shown = views.chat(db, request.path_params["chat_id"])
-    return await _told_page(request, "turns.html", _values(db, shown, _window(request, db, shown)))
+    return await _told_page(request, "turns.html", turns_shown(db, shown, _window(request, db, shown)))
 
 
 def _window(request: Request, db: apsw.Connection, shown: Chat) -> Window:
@@ -117,7 +117,7 @@ async def one_turn(request: Request) -> Response:
     db = engine_of(request).store.hot
     shown = views.chat(db, request.path_params["chat_id"])
     alone = Window([_turn(db, shown, request.path_params["turn_id"])])
-    return await _told_page(request, "turns.html", _values(db, shown, alone))
+    return await _told_page(request, "turns.html", turns_shown(db, shown, alone))
 
 
 async def _told_page(request: Request, name: str, values: dict[str, Any]) -> Response:
@@ -127,7 +127,7 @@ async def _told_page(request: Request, name: str, values: dict[str, Any]) -> Res
     return await trio.to_thread.run_sync(page, request, name, values)
 
 
-def _values(db: apsw.Connection, shown: Chat, window: Window) -> dict[str, Any]:
+def turns_shown(db: apsw.Connection, shown: Chat, window: Window) -> dict[str, Any]:
     """What the templates need. `older` and `newer` are the turns beyond which there are more."""
     turns = window.turns
     return {

@@ -16,6 +16,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from starlette.routing import Route
 
+from store import snapshots
+from store.database import connect
 from tests.e2e.test_browser import WAIT_MS, watched
 from tests.e2e.test_history import act, calm
 from tests.processes import fake_process, server
@@ -43,7 +45,6 @@ PIECES = frozenset(
     }
 )
 """Addresses that give a piece of a page to a script; the pages that show them are tried."""
-NO_PAGES = ("/api/", "/openapi.json", "/metrics", "/healthz")
 WATCH = """
     window.alert = (words) => window.happened(`alert: ${words}`);
     addEventListener("securitypolicyviolation", (event) =>
@@ -73,10 +74,16 @@ class World:
         for route in routes():
             if not isinstance(route, Route) or "GET" not in (route.methods or ()):
                 continue
-            if route.path.startswith(NO_PAGES) or route.path in PIECES:
+            if route.path.startswith("/api/") or route.path in PIECES:
                 continue
-            yield self._filled(route.path)
+            if self._is_html(address := self._filled(route.path)):
+                yield address
         yield from self.others
+
+    def _is_html(self, path: str) -> bool:
+        """Whether it is a page at all, and not a download or a document for programs."""
+        answer = httpx.get(self.address + path, headers={"accept": "text/html"})
+        return answer.headers.get("content-type", "").startswith("text/html") or answer.is_redirect
 
     def _filled(self, path: str) -> str:
         def example(found: re.Match[str]) -> str:
@@ -96,7 +103,7 @@ def configured(data: Path, base_url: str) -> None:
     (data / "config.toml").write_text(endpoint, encoding="utf-8")
 
 
-def made(address: str) -> World:
+def made(address: str, data: Path) -> World:
     world = World(address)
     bad = {"description": BAD, "personality": BAD, "post_history": BAD, "first_message": BAD}
     host = world.post("/bots", name=BAD, aliases=[BAD[:100]], **bad)["id"]
@@ -125,6 +132,12 @@ def made(address: str) -> World:
     correct("note", text=BAD)
     first = httpx.get(f"{address}/api/chats/{chat}/turns").json()[0]["id"]
     branch = world.post(f"/chats/{chat}/branches", turn_id=first, name=BAD[:200])["id"]
+    db = connect(data / "chat.db", query_only=True)
+    snapshot = snapshots.take(db, data / "snapshots", chat, why="by-hand", now=0)
+    db.close()
+    (data / "snapshots" / f"{snapshot.stem}<img src=x onerror=alert(1)>.json").write_bytes(
+        snapshot.read_bytes()
+    )
     archived = world.post("/chats", host_id=guest)["id"]
     assert httpx.post(f"{address}/chats/{archived}/archive").status_code == 303
     draft = world.post("/chats", host_id=host, opening=BAD)["id"]
@@ -137,6 +150,9 @@ def made(address: str) -> World:
         "turn_id": first,
         "owner_id": host,
         "part": "edges",
+        "file": snapshot.name,
+        "run_id": httpx.get(f"{address}/api/runs").json()[0]["id"],
+        "event_id": first,
     }
     world.queries = {
         "/chats/{chat_id:id}/why": f"owner={host}&text=alert",
@@ -163,7 +179,7 @@ def world(tmp_path: Path) -> Iterator[tuple[World, Any]]:
     with fake_process(pace_ms=1, tokens=4) as fake:
         configured(tmp_path, fake.base_url)
         with server(tmp_path) as running:
-            yield made(running.address), fake
+            yield made(running.address, tmp_path), fake
 
 
 def test_every_page_can_be_used_and_runs_nothing_it_shows(browser: Browser, world: tuple[World, Any]) -> None:
