@@ -24,7 +24,7 @@ async def remember(turn: Event[TurnUser | TurnAssistant], ctx: Context) -> Emits
         yield MemoryWritten(
             owner_id=owner,
             turn_id=turn.id,
-            speaker_name=speaker_name(ctx.db, moment.turn.speaker_id, {YOU: moment.chat.you_name}),
+            speaker_name=speaker_name(ctx.db, moment.turn, {YOU: moment.chat.you_name}),
             text=strip_ooc(moment.turn.text).strip(),
             witnesses=present,
         )

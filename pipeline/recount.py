@@ -13,6 +13,7 @@ from pipeline.prompt.ooc import strip_ooc
 from pipeline.tokens import ModelCounter
 from store import views
 from store.events import YOU
+from store.views import Turn
 
 LEAST_TURNS = 2
 CUT = " […] "
@@ -45,7 +46,7 @@ def recounted(
         text = strip_ooc(turn.text).strip()
         if not text or turn.hidden or not set(observers) <= set(turn.present):
             continue
-        line = _fitting(f"{speaker_name(db, turn.speaker_id, known)}: {text}", counter, room)
+        line = _fitting(f"{speaker_name(db, turn, known)}: {text}", counter, room)
         left -= counter.text(line)
         if left < 0 and len(lines) >= LEAST_TURNS:
             break
@@ -67,7 +68,9 @@ def _fitting(line: str, counter: ModelCounter, room: int) -> str:
     return line[: len(CUT)]
 
 
-def speaker_name(db: apsw.Connection, speaker_id: int | None, known: Mapping[int, str]) -> str:
-    """The name of who spoke, also of one who has left."""
-    entity = YOU if speaker_id is None else speaker_id
-    return known[entity] if entity in known else views.bot(db, entity).name
+def speaker_name(db: apsw.Connection, turn: Turn, known: Mapping[int, str]) -> str:
+    """The name of who spoke, also of one who has left, and yours in a scene without you."""
+    entity = YOU if turn.speaker_id is None else turn.speaker_id
+    if entity in known:
+        return known[entity]
+    return views.chat(db, turn.chat_id).you_name if entity == YOU else views.bot(db, entity).name

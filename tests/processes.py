@@ -47,6 +47,11 @@ class FakeProcess:
     def script(self, *behaviours: dict[str, Any]) -> None:
         httpx.post(f"{self.base_url}/__script", content=json.dumps(behaviours)).raise_for_status()
 
+    def judge(self, decided: dict[str, object]) -> None:
+        """Decisions whose prompt has one of these words are answered so; they are kept out of the script."""
+        answered = {word: {"text": json.dumps(answer)} for word, answer in decided.items()}
+        httpx.post(f"{self.base_url}/__judge", content=json.dumps(answered)).raise_for_status()
+
     def release(self) -> None:
         httpx.post(f"{self.base_url}/__release", content="{}").raise_for_status()
 

@@ -18,7 +18,7 @@ def _knows(view: View, event: StoryEvent) -> bool:
 
 
 def _of_event(view: View, event: StoryEvent) -> list[Piece]:
-    props = (f"there is {prop.name}: {prop.description}".rstrip(": ") for prop in event.plan.props)
+    props = (f"at hand: {prop.name}: {prop.description}".rstrip(": ") for prop in event.plan.props)
     told = f"{event.plan.title}: {event.plan.description}".rstrip(": ")
     descends = (event.id, event.started_by or event.id)
     return [Piece(view.text(text), descends, Origin.STORY, row_id=event.id) for text in (told, *props)]

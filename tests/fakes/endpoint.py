@@ -2,7 +2,8 @@
 
 In a test: `async with fake_endpoint() as fake:` and `fake.script(drops(after=3))`. As a process of its own:
 `python -m tests.fakes.endpoint --port 0 --pace-ms 5 --tokens 50` prints its URL; `POST /__script` takes a
-list of behaviours as JSON, `POST /__release` ends a stall, `GET /__requests` tells what came in.
+list of behaviours as JSON, `POST /__judge` what is decided by which word, `POST /__release` ends a stall,
+`GET /__requests` tells what came in.
 
 It speaks HTTP through h11 on a bare trio socket, because it must be able to break a connection at any byte.
 """
@@ -203,6 +204,9 @@ async def _control(fake: FakeEndpoint, seen: Seen) -> Answer:
     if seen.path == "/__script":
         fake.script(*(Behaviour.model_validate(item) for item in seen.json))
         return 200, {"queued": len(seen.json)}
+    if seen.path == "/__judge":
+        fake.judging = {word: Behaviour.model_validate(one) for word, one in seen.json.items()}
+        return 200, {"words": len(fake.judging)}
     if seen.path == "/__release":
         await fake.release()
         return 200, {}
