@@ -157,6 +157,7 @@ def made(address: str, data: Path) -> World:
     world.queries = {
         "/chats/{chat_id:id}/why": f"owner={host}&text=alert",
         "/chats/{chat_id:id}/branches/compare": f"one={active}&other={branch}",
+        "/desk/runs/bulk": "deed=discard",
     }
     world.others = [f"/chats/{draft}", f"/chats/{archived}", "/nowhere"]
     return world
