@@ -108,7 +108,7 @@ async def _follow(
         ctx.store.vectors,
         asked.turn,
         writing.speaker_id,
-        ctx.endpoints.embedder.model if ctx.endpoints.embedder is not None else "",
+        ctx.endpoints.answering(ctx.db),
         Ranking(text_weight=ctx.endpoints.text_weight),
     )
     composed = compose(

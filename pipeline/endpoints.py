@@ -10,15 +10,18 @@ from contextlib import AbstractContextManager, asynccontextmanager, contextmanag
 from dataclasses import dataclass, field
 from typing import Literal
 
+import apsw
 import trio
 
 from pipeline.inference.embedder import Embedder
 from pipeline.inference.endpoints import Profile, open_endpoint
+from pipeline.inference.metering import Meter, unmetered
 from pipeline.inference.openai import model_name
 from pipeline.inference.types import Capabilities, Endpoint, Sampler
 from pipeline.precedence import Precedence
 from pipeline.prompt.assembly import Layout
 from pipeline.prompt.budget import Budgets
+from store import embeddings
 from store.errors import FabulaError
 from store.recall import TEXT_WEIGHT
 
@@ -96,6 +99,8 @@ class Endpoints:
     """How much words weigh against meaning; belongs to the embedder."""
     embedder_notice: Notice | None = None
     """Why memories are found by their words alone, where that is not what the person chose."""
+    meter: Meter = unmetered
+    """Told of every exchange with a model."""
     deciding: Precedence = field(default_factory=Precedence)
     """Whose turn it is; those that wait for theirs do not spend their ten seconds waiting."""
     _narrator: Opened | None = None
@@ -158,7 +163,7 @@ class Endpoints:
         """
         if self._nursery is None:
             raise FabulaError("No endpoint can be opened: the program is not running.")
-        opened: Opened = await self._nursery.start(_keep, profile)
+        opened: Opened = await self._nursery.start(_keep, profile, self.meter)
         return opened
 
     def use(self, opened: Opened) -> None:
@@ -185,6 +190,14 @@ class Endpoints:
         """Whether narration and decisions compute on the same cores, our own."""
         narrates_here = self._narrator is not None and self._narrator.capabilities.shares_cpu
         return narrates_here and (self._classifier is None or self._classifier_shares_cpu)
+
+    def answering(self, db: apsw.Connection) -> str:
+        """The model whose vectors a search compares: one at a time, the same in every process. Empty where
+        there is no embedder: words alone."""
+        if self.embedder is None:
+            return ""
+        now = embeddings.answering(db)
+        return now.model if now is not None else self.embedder.model
 
     def without_embedder(self, failure: FabulaError) -> None:
         """The embedder cannot be used: from now on full text only, and the page says so."""
@@ -220,8 +233,8 @@ class Endpoints:
             yield lent
 
 
-async def _keep(profile: Profile, *, task_status: trio.TaskStatus[Opened]) -> None:
-    async with open_endpoint(profile) as endpoint:
+async def _keep(profile: Profile, meter: Meter, *, task_status: trio.TaskStatus[Opened]) -> None:
+    async with open_endpoint(profile, meter=meter) as endpoint:
         opened = Opened(profile, endpoint, await endpoint.probe())
         task_status.started(opened)
         await opened.until_over()

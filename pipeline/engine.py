@@ -8,6 +8,7 @@ from pipeline.corrections import Corrections
 from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
+from pipeline.longwork import LongWork
 from pipeline.offer import Offer
 from pipeline.passing import Passing
 from pipeline.play import Play
@@ -33,6 +34,8 @@ class Engine:
     counter: TokenCounter
     snapshots: Path
     """Where chats are kept as files."""
+    longwork: LongWork
+    """Re-embedding, replays and checks: what takes minutes and is shown as it goes."""
 
     @property
     def drafting(self) -> Drafting:

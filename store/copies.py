@@ -13,6 +13,7 @@ import apsw
 
 from store.database import MIGRATIONS
 from store.errors import DataFromNewerVersion, FabulaError, Invalid, NotFound
+from store.occupancy import occupied
 from store.rows import row, rows
 
 PAGES_A_STEP = 500
@@ -75,8 +76,9 @@ def checked(file: Path) -> Content:
 
 @contextmanager
 def opened_for_reading(file: Path) -> Iterator[apsw.Connection]:
-    """A connection that leaves nothing beside the file, also where the folder cannot be written."""
-    alone = not _log_beside(file)
+    """A connection that leaves nothing beside the file, also where the folder cannot be written. Pages that
+    somebody may write meanwhile are read under SQLite's own locks."""
+    alone = not (_log_beside(file) or occupied(file))
     options = "?mode=ro&immutable=1" if alone else "?mode=ro"
     flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
     db = apsw.Connection(file.resolve().as_uri() + options, flags=flags)

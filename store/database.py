@@ -14,6 +14,7 @@ import peewee
 from playhouse.apsw_ext import APSWDatabase
 from playhouse.migrations import Runner
 
+from store import log
 from store.errors import DataFromNewerVersion, DiskFull, StoreFailed
 from store.locks import held_lock
 from store.rebuild import rebuild
@@ -76,12 +77,19 @@ def _migrate(runner: Runner, path: Path) -> None:
             f"The database {path} was written by a newer Fabula (it has the migration {unknown[-1]!r}).",
             hint="Start that newer version, or point --data at another folder.",
         )
-    applied = {m.name for m in runner.status() if m.applied}
     runner.up()
-    if applied:
-        connection = runner.database.connection()
-        with connection:
-            rebuild(connection)  # newer tables hold more of what the log has told all along
+    _fold_again_after(runner.database.connection(), len(runner.migrations()))
+
+
+def _fold_again_after(db: apsw.Connection, migrations: int) -> None:
+    """Newer tables hold more of what the log has told all along, so after a migration it is folded again. The
+    file remembers by how many it was folded: killed in between, it is made up for at the next start."""
+    if db.pragma("user_version") == migrations:
+        return
+    with db:
+        if log.position(db):
+            rebuild(db)
+        db.execute(f"PRAGMA user_version = {migrations}")
 
 
 def writable_folder(folder: Path) -> None:

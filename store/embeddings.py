@@ -70,6 +70,46 @@ def lacking(db: apsw.Connection, texts: Iterable[str], model: str) -> dict[str, 
     return {digest: text for digest, text in wanted.items() if digest not in known}
 
 
-def forget(db: apsw.Connection, model: str) -> None:
-    """Take a model's vectors out of the cache, within the caller's transaction."""
+def digests(db: apsw.Connection, model: str) -> frozenset[str]:
+    """Every text that has a vector of this model."""
+    found = rows(db, "SELECT digest FROM vector WHERE model = ?", (model,))
+    return frozenset(digest for (digest,) in found)
+
+
+def replace(db: apsw.Connection, model: str, by: str) -> None:
+    """Let the vectors kept under one name take the place of those of another, within the caller's
+    transaction."""
     db.execute("DELETE FROM vector WHERE model = ?", (model,))
+    db.execute("UPDATE vector SET model = ? WHERE model = ?", (model, by))
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """The model by which memories are searched, and what config.toml calls the one who embeds with it."""
+
+    model: str
+    choice: str
+
+
+def answering(db: apsw.Connection) -> Answering | None:
+    """Which model's vectors a search compares; None before there was an embedder. Another model may be
+    configured meanwhile: it answers once everything has a vector of it."""
+    found = row(db, "SELECT model, choice FROM answering")
+    return Answering(*found) if found else None
+
+
+def answer_with(db: apsw.Connection, one: Answering) -> None:
+    """From this commit on, searches compare the vectors of this model, in every process."""
+    db.execute(
+        "INSERT INTO answering(id, model, choice) VALUES (1, ?1, ?2)"
+        " ON CONFLICT (id) DO UPDATE SET model = ?1, choice = ?2, switches = switches + 1",
+        (one.model, one.choice),
+    )
+
+
+def answer_first_with(db: apsw.Connection, one: Answering) -> None:
+    """The first embedder a database ever has answers at once; there is nothing it would have to wait for."""
+    db.execute(
+        "INSERT INTO answering(id, model, choice) VALUES (1, ?, ?) ON CONFLICT DO NOTHING",
+        (one.model, one.choice),
+    )

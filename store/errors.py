@@ -57,3 +57,10 @@ class DiskFull(StoreFailed):
 
 class DataFromNewerVersion(StoreFailed):
     """The database was written by a later Fabula; this one must not touch it."""
+
+
+def alone(error: BaseException) -> BaseException:
+    """The one error inside the groups that nurseries wrap around it; a group of several stays as it is."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

@@ -26,6 +26,9 @@ UNSETTLED = (
 """A stage that a run awaits still has something to do at or before the run's own event."""
 
 
+STATES = ("waiting", "ready", "running", "backoff", "done", "dead", "cancelled")
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """What the ledger must know of a stage to enqueue a run for it."""

@@ -14,7 +14,7 @@ COLUMNS = "id, chat_id, branch_id, kind, schema, payload, cause_id, run_id, ordi
 PAGE = 500
 
 
-def _event(found: Row) -> Event[Any]:
+def event_of(found: Row) -> Event[Any]:
     event_id, chat_id, branch_id, kind, version, payload, cause_id, run_id, ordinal, recorded_at = found
     decoded = events.decode(kind, version, payload)
     return Event(event_id, chat_id, branch_id, decoded, cause_id, run_id, ordinal, recorded_at)
@@ -24,7 +24,7 @@ def event(db: apsw.Connection, event_id: int) -> Event[Any]:
     found = row(db, f"SELECT {COLUMNS} FROM event WHERE id = ?", (event_id,))
     if found is None:
         raise NotFound(f"There is no event {event_id}.")
-    return _event(found)
+    return event_of(found)
 
 
 def position(db: apsw.Connection) -> int:
@@ -36,7 +36,7 @@ def position(db: apsw.Connection) -> int:
 def after(db: apsw.Connection, position: int, *, limit: int = PAGE) -> list[Event[Any]]:
     """The next events of the whole log."""
     found = rows(db, f"SELECT {COLUMNS} FROM event WHERE id > ? ORDER BY id LIMIT ?", (position, limit))
-    return [_event(one) for one in found]
+    return [event_of(one) for one in found]
 
 
 def of_chat(db: apsw.Connection, chat_id: int, position: int, *, limit: int = PAGE) -> list[Event[Any]]:
@@ -46,27 +46,27 @@ def of_chat(db: apsw.Connection, chat_id: int, position: int, *, limit: int = PA
         f"SELECT {COLUMNS} FROM event WHERE chat_id = ? AND id > ? ORDER BY id LIMIT ?",
         (chat_id, position, limit),
     )
-    return [_event(one) for one in found]
+    return [event_of(one) for one in found]
 
 
 def everything(db: apsw.Connection) -> Iterator[Event[Any]]:
     """The log from its beginning, one row at a time."""
     for found in db.execute(f"SELECT {COLUMNS} FROM event ORDER BY id"):
-        yield _event(found)
+        yield event_of(found)
 
 
 def all_of_chat(db: apsw.Connection, chat_id: int, since: int = 0) -> Iterator[Event[Any]]:
     """One chat's part of the log, from an event on, one row at a time."""
     sql = f"SELECT {COLUMNS} FROM event WHERE chat_id = ? AND id >= ? ORDER BY id"
     for found in db.execute(sql, (chat_id, since)):
-        yield _event(found)
+        yield event_of(found)
 
 
 def library_and(db: apsw.Connection, chat_id: int) -> Iterator[Event[Any]]:
     """One chat's part of the log together with what belongs to none."""
     sql = f"SELECT {COLUMNS} FROM event WHERE chat_id = ? OR chat_id IS NULL ORDER BY id"
     for found in db.execute(sql, (chat_id,)):
-        yield _event(found)
+        yield event_of(found)
 
 
 def chats(db: apsw.Connection) -> list[int]:
@@ -80,7 +80,7 @@ def chats(db: apsw.Connection) -> list[int]:
 def of_run(db: apsw.Connection, run_id: int) -> list[Event[Any]]:
     """What a run has recorded, in order."""
     found = rows(db, f"SELECT {COLUMNS} FROM event WHERE run_id = ? ORDER BY ordinal", (run_id,))
-    return [_event(one) for one in found]
+    return [event_of(one) for one in found]
 
 
 def by_hand(db: apsw.Connection, chat_id: int, kinds: Sequence[str]) -> list[Event[Any]]:
@@ -91,10 +91,10 @@ def by_hand(db: apsw.Connection, chat_id: int, kinds: Sequence[str]) -> list[Eve
         f"SELECT {COLUMNS} FROM event WHERE chat_id = ? AND kind IN ({marks}) AND run_id IS NULL ORDER BY id",
         (chat_id, *kinds),
     )
-    return [_event(one) for one in found]
+    return [event_of(one) for one in found]
 
 
 def outside_chats(db: apsw.Connection) -> Iterator[Event[Any]]:
     """What belongs to no chat: the library, one row at a time."""
     for found in db.execute(f"SELECT {COLUMNS} FROM event WHERE chat_id IS NULL ORDER BY id"):
-        yield _event(found)
+        yield event_of(found)

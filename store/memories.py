@@ -130,19 +130,3 @@ def of_turn(db: apsw.Connection, turn_id: int) -> list[Memory]:
         memory_of(one)
         for one in rows(db, f"SELECT {COLUMNS} FROM memory WHERE turn_id = ? ORDER BY id", (turn_id,))
     ]
-
-
-def all_after(db: apsw.Connection, memory_id: int, limit: int) -> list[Memory]:
-    """Everybody's memories in order of their ids, for upkeep of the search; never for an entity's prompt."""
-    return [
-        memory_of(one)
-        for one in rows(
-            db, f"SELECT {COLUMNS} FROM memory WHERE id > ? ORDER BY id LIMIT ?", (memory_id, limit)
-        )
-    ]
-
-
-def count(db: apsw.Connection) -> int:
-    """How many memories there are, of everybody in every chat."""
-    found = row(db, "SELECT count(*) FROM memory")
-    return int(found[0]) if found else 0

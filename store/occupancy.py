@@ -17,6 +17,17 @@ def _lock_path(database: Path) -> Path:
     return database.with_name(database.name + ".open")
 
 
+def occupied(database: Path) -> bool:
+    """Whether anybody has the database open just now; looks, and leaves nothing behind."""
+    path = _lock_path(database)
+    if not path.exists():
+        return False
+    lock = try_lock(path)
+    if lock is not None:
+        lock.close()
+    return lock is None
+
+
 @contextmanager
 def shared(database: Path) -> Iterator[None]:
     """Have the database open together with others.

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import apsw
 
-from store import boots, embeddings, live, log, memories, views
+from store import boots, embeddings, live, log, memories, remembered, views
 from store.database import connect, translated
 from store.errors import Conflict, Refused
-from store.events import ChatPurged, MemoryEdited, MemoryWritten
+from store.events import ChatPurged
 from store.live import LiveSet
 from store.projections import OF_CHATS, PROJECTIONS, clear_chat
 from store.rows import row, rows
@@ -138,24 +138,13 @@ def _dependent(db: apsw.Connection) -> Iterator[tuple[str, str]]:
 
 def _vectors_of(db: apsw.Connection, chat_id: int) -> set[str]:
     """The digests of all that was ever remembered in the chat, but for what is remembered elsewhere too."""
-    digests = set[str]()
-    forms: dict[int, MemoryWritten] = {}
-    for event in log.all_of_chat(db, chat_id):
-        match event.payload:
-            case MemoryWritten() as written:
-                forms[event.id] = written
-                digests.add(_digest(written, written.text))
-            case MemoryEdited(memory_id=memory_id, text=text) if memory_id in forms:
-                digests.add(_digest(forms[memory_id], text))
+    told = remembered.texts_of(db, log.all_of_chat(db, chat_id))
+    digests = {embeddings.digest_of(one.said) for one in told}
     elsewhere = "SELECT form, speaker_name, text FROM memory WHERE chat_id != ?"
     for form, speaker_name, text in db.execute(elsewhere, (chat_id,)):
         digests.discard(embeddings.digest_of(memories.said(str(form), str(speaker_name), str(text))))
     known = {digest for (digest,) in rows(db, "SELECT digest FROM vector")}
     return digests & known
-
-
-def _digest(written: MemoryWritten, text: str) -> str:
-    return embeddings.digest_of(memories.said(written.form, written.speaker_name, text))
 
 
 @contextmanager

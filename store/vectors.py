@@ -30,7 +30,7 @@ STAMP = (
     "SELECT (SELECT count(*) FROM memory WHERE chat_id = :chat AND owner_id = :owner),"
     " (SELECT max(changed_by) FROM memory WHERE chat_id = :chat AND owner_id = :owner),"
     " (SELECT max(id) FROM vector), (SELECT min(id) FROM vector),"
-    " (SELECT last FROM retelling WHERE chat_id = :chat)"
+    " (SELECT last FROM retelling WHERE chat_id = :chat), (SELECT switches FROM answering)"
 )
 CHANGED = (
     f"SELECT {COLUMNS}, {WITNESSED} FROM memory"
@@ -47,6 +47,7 @@ class Stamp:
     vector: int = 0
     oldest_vector: int = 0
     retold: int = 0
+    switches: int = 0
 
 
 @dataclass
@@ -121,7 +122,7 @@ def _caught_up(db: apsw.Connection, scope: Scope, model: str, owned: _Owned, sta
     """The same matrix brought up to date, or None when something fell away and it must be filled anew."""
     before = owned.stamp
     fell_away = (
-        stamp.retold != before.retold
+        (stamp.retold, stamp.switches) != (before.retold, before.switches)
         or stamp.oldest_vector > before.oldest_vector > 0
         or stamp.vector < before.vector
         or stamp.changed_by < before.changed_by

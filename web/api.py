@@ -9,7 +9,8 @@ from starlette.routing import Route
 from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
-from web import api_history, api_state, why
+from store.ledger import STATES
+from web import api_history, api_state, why, work
 from web.api_history import turns_out
 from web.endpoints import chosen
 from web.events import chat_events
@@ -29,8 +30,6 @@ from web.models import (
 )
 from web.narrating import told_endpoints
 from web.operation import MAX_PAGE, Operation, answer, body, engine_of, number, routes_of
-
-STATES = ("waiting", "ready", "running", "backoff", "done", "dead", "cancelled")
 
 
 async def list_bots(request: Request) -> Response:
@@ -188,6 +187,7 @@ OPERATIONS: Sequence[Operation] = (
     *api_state.OPERATIONS,
     *api_history.OPERATIONS,
     *why.OPERATIONS,
+    *work.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
     Operation(
         "GET",

@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from pipeline.engine import Engine
 from store.errors import FabulaError
-from web import api, branching, drawer, endpoints, opening, pages, past, transcript, why
+from web import api, branching, drawer, endpoints, opening, pages, past, transcript, why, work
 from web.errors import on_bug, on_fabula_error, on_http_error, on_leaving
 from web.openapi import openapi
 from web.security import Gate
@@ -38,6 +38,7 @@ def routes() -> list[BaseRoute]:
         *branching.routes(),
         *drawer.routes(),
         *why.routes(),
+        *work.routes(),
         *opening.routes(),
         *api.routes(),
         Route("/openapi.json", openapi),

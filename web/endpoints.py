@@ -45,7 +45,9 @@ async def choose(request: Request) -> Response:
 
 def _page(request: Request, typed: dict[str, str], wrong: FabulaError | None = None) -> Response:
     error = told(wrong) if wrong is not None else None
-    values = {"typed": typed, "error": error, "looked": _engine(request).offer.looked}
+    values: dict[str, object] = {"typed": typed, "error": error, "looked": _engine(request).offer.looked}
+    endpoints = _engine(request).endpoints
+    values["embeds"] = endpoints.answering(_engine(request).store.hot)
     return page(request, "endpoints.html", values, status=status_of(wrong) if wrong is not None else 200)
 
 

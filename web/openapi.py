@@ -8,7 +8,8 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from web.api import OPERATIONS, STATES
+from store.ledger import STATES
+from web.api import OPERATIONS
 from web.models import ErrorOut
 from web.operation import Operation
 

@@ -1,6 +1,5 @@
 """The command line. Exit codes: 0 done, 1 not done (an error, or dead runs left), 2 wrong usage."""
 
-import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -8,7 +7,6 @@ from dataclasses import asdict
 from typing import Annotated
 
 import pydantic
-import structlog
 import trio
 import typer
 from rich.progress import Progress
@@ -16,22 +14,27 @@ from rich.progress import Progress
 from pipeline.config import load, save_endpoint
 from pipeline.config_sections import EndpointSection
 from pipeline.play import Play
-from store import interventions, queries, rebuild
+from store import interventions, queries
 from store.errors import FabulaError, Invalid, NotFound
 from store.events import BotAuthored
 from store.store import Store
 from workers import (
     cli_backups,
+    cli_doctor,
     cli_history,
     cli_knowing,
+    cli_library,
     cli_purge,
     cli_replay,
     cli_snapshots,
+    cli_tail,
+    cli_work,
+    logs,
     measuring,
     saying,
     serving,
 )
-from workers.cli_options import ChatOption, Data, Json, Model, StageOption, paths_of, store_of
+from workers.cli_options import ChatOption, Data, Json, Model, StageOption, complete_state, paths_of, store_of
 from workers.terminal import OUT, explain, show_json, show_table, write
 
 app = typer.Typer(name="fabula", help="A local-first role-play engine.", no_args_is_help=True)
@@ -108,7 +111,9 @@ def status(data: Data = None, as_json: Json = False) -> None:
 @app.command()
 def runs(
     data: Data = None,
-    state: Annotated[str | None, typer.Option(help="Only runs in this state.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only runs in this state.", autocompletion=complete_state)
+    ] = None,
     stage: StageOption = None,
     chat: ChatOption = None,
     as_json: Json = False,
@@ -168,32 +173,6 @@ def _chosen(
     if missing:
         raise NotFound(f"There is no run {missing[0]}.", hint="`fabula runs` lists them.")
     return given
-
-
-@app.command("rebuild")
-def rebuild_(
-    data: Data = None,
-    check: Annotated[bool, typer.Option("--check", help="Compare only; exit 1 if anything differs.")] = False,
-) -> None:
-    """Fold the log again; no model is asked."""
-    with store_of(data) as store, Progress(transient=True) as bar:
-        total = (store.hot.execute("SELECT count(*) FROM event").fetchone() or (0,))[0]
-        task = bar.add_task("folding", total=int(str(total)))
-
-        def progress(folded: int) -> None:
-            if folded % 500 == 0:
-                bar.update(task, completed=folded)
-
-        if check:
-            differences = store.read_now(lambda db: rebuild.check(db, progress))
-        else:
-            differences = []
-            store.writer.call(lambda txn: rebuild.rebuild(txn.connection, progress), durable=True)
-    for one in differences[:20]:
-        OUT.print(f"{one.table} {one.row_id}: live {one.live}, rebuilt {one.rebuilt}", markup=False)
-    OUT.print(f"{total} event(s); {len(differences)} difference(s).")
-    if differences:
-        raise typer.Exit(1)
 
 
 @bot_app.command("new")
@@ -265,6 +244,13 @@ def connect(
 app.command()(cli_knowing.prompt)
 app.command()(cli_knowing.why)
 app.command()(cli_replay.replay)
+app.command()(cli_work.reembed)
+app.command()(cli_doctor.doctor)
+app.command()(cli_tail.tail)
+bot_app.command("list")(cli_library.bot_list)
+chat_app.command("list")(cli_library.chat_list)
+app.command("rebuild")(cli_work.rebuild_)
+app.command()(cli_work.work)
 app.command()(cli_backups.backup)
 app.command("backups")(cli_backups.backups_)
 app.command()(cli_backups.restore)
@@ -279,14 +265,8 @@ for command in cli_history.COMMANDS:
 
 def main() -> None:
     """Run a command; every foreseen error is explained instead of traced."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping().get(os.environ.get("FABULA_LOG", "WARNING"), logging.WARNING)
-        ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.getLogger("huey").setLevel(logging.CRITICAL)
     try:
+        logs.configure(os.environ)
         app()
     except* FabulaError as group:
         _explain_first(group)

@@ -1,13 +1,19 @@
 """Options that several commands share, and what they open."""
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Annotated
 
+import apsw
 import typer
 
 from pipeline.config_paths import DataPaths, data_paths
+from store import queries
+from store.copies import opened_for_reading
+from store.errors import FabulaError
+from store.ledger import STATES
 from store.store import Store, open_store
 from workers.program import pipeline_of_actors
 
@@ -17,8 +23,31 @@ Data = Annotated[
 Model = Annotated[str | None, typer.Option(help="Run this GGUF file instead of the configured endpoint.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-StageOption = Annotated[str | None, typer.Option(help="Only this stage.")]
-ChatOption = Annotated[int | None, typer.Option(help="Only this chat.")]
+
+
+def complete_stage(begun: str) -> list[str]:
+    """Names of stages, for the shell."""
+    return [name for name in pipeline_of_actors().stages if name.startswith(begun)]
+
+
+def complete_state(begun: str) -> list[str]:
+    """States of runs, for the shell."""
+    return [state for state in STATES if state.startswith(begun)]
+
+
+def complete_chat(context: typer.Context, begun: str) -> Iterator[tuple[str, str]]:
+    """Ids of chats with their titles, for the shell; nothing where there is no database to ask."""
+    paths = paths_of(context.params.get("data"))
+    if not paths.database.exists():
+        return
+    with suppress(FabulaError, apsw.Error), opened_for_reading(paths.database) as db:
+        for one in queries.chats(db):
+            if str(one.id).startswith(begun):
+                yield str(one.id), one.title
+
+
+StageOption = Annotated[str | None, typer.Option(help="Only this stage.", autocompletion=complete_stage)]
+ChatOption = Annotated[int | None, typer.Option(help="Only this chat.", autocompletion=complete_chat)]
 
 
 def paths_of(data: Path | None) -> DataPaths:

@@ -12,6 +12,7 @@ from pipeline.config import Config
 from pipeline.endpoints import Endpoints
 from pipeline.inference.endpoints import Profile, open_endpoint
 from pipeline.inference.errors import EndpointFailed
+from pipeline.inference.metering import Meter
 from pipeline.inference.types import Capabilities, Endpoint
 from store.errors import FabulaError
 
@@ -22,14 +23,14 @@ async def keep_deciders(endpoints: Endpoints, config: Config) -> None:
     """Open the classifier and the fallback, if the configuration names them."""
     async with trio.open_nursery() as nursery:
         if config.classifier is not None:
-            nursery.start_soon(_keep, config.classifier, endpoints.classify_with)
+            nursery.start_soon(_keep, config.classifier, endpoints.classify_with, endpoints.meter)
         if config.fallback is not None:
-            nursery.start_soon(_keep, config.fallback, endpoints.fall_back_on)
+            nursery.start_soon(_keep, config.fallback, endpoints.fall_back_on, endpoints.meter)
 
 
-async def _keep(profile: Profile, use: Use) -> None:
+async def _keep(profile: Profile, use: Use, meter: Meter) -> None:
     try:
-        async with open_endpoint(profile) as endpoint:
+        async with open_endpoint(profile, meter=meter) as endpoint:
             use(endpoint, await _probed(endpoint))
             await trio.sleep_forever()
     except FabulaError as error:

@@ -1,65 +1,29 @@
-"""Commands about the search of memories, and those that measure: `reembed`, `eval` and `bench`.
+"""Commands that measure: `eval` and `bench`.
 
 What they run is loaded when they are called: no other command needs it.
 """
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, cast
 
 import trio
 import typer
-from rich.progress import Progress
 
 from pipeline.config import Config, load
 from pipeline.config_paths import DataPaths
-from pipeline.inference.embedder import Choice, EmbedderUnusable, open_embedder
+from pipeline.inference.embedder import EmbedderUnusable, open_embedder
 from store.errors import Invalid
 from store.recall import CONFIGURATIONS, Configuration
-from store.store import open_store
 from workers.cli_options import Data, Json, paths_of
-from workers.program import pipeline_of_actors
-from workers.terminal import ERR, OUT, explain, first_of, show_json, show_table
+from workers.cli_work import EmbedModel, bar
+from workers.terminal import OUT, explain, first_of, show_json, show_table
 
 app = typer.Typer()
 eval_app = typer.Typer(help="How well a part of Fabula does its work.", no_args_is_help=True)
 app.add_typer(eval_app, name="eval")
-
-EmbedModel = Annotated[
-    str | None, typer.Option("--model", help="An endpoint of config.toml, or bundled; else as configured.")
-]
-
-
-@app.command()
-def reembed(
-    data: Data = None,
-    model: EmbedModel = None,
-    afresh: Annotated[bool, typer.Option("--all", help="Also what has a vector of this model.")] = False,
-) -> None:
-    """Give every memory that lacks one a vector; go on after a kill by running it again."""
-    paths = paths_of(data)
-    choice = _settings(paths, model).embed
-    with _bar("embedding") as progress:
-        name, embedded = trio.run(_reembed, paths, choice, afresh, progress)
-    OUT.print(f"{embedded} text(s) embedded with {name}.", markup=False)
-
-
-async def _reembed(
-    paths: DataPaths, choice: Choice, afresh: bool, progress: Callable[[int, int], None]
-) -> tuple[str, int]:
-    from ops.reembed import reembed  # noqa: PLC0415
-
-    with open_store(paths.database, pipeline_of_actors().routes) as store:
-        store.writer.attach(trio.lowlevel.current_trio_token())
-        async with open_embedder(choice, urgent=True) as embedder:
-            if embedder is None:
-                raise Invalid(
-                    "No embedder is configured.", hint='Set [profile] embed, or give --model "bundled".'
-                )
-            return embedder.model, await reembed(store, embedder, afresh=afresh, progress=progress)
 
 
 def _settings(paths: DataPaths, model: str | None) -> Config:
@@ -82,7 +46,7 @@ def eval_retrieval(
         )
     chosen = CONFIGURATIONS if config is None else (config,)
     settings = _settings(paths_of(data), model)
-    with _bar("embedding") as progress:
+    with bar("embedding") as progress:
         told = trio.run(_evaluate, file, settings, chosen, progress)
     if as_json:
         show_json(told)
@@ -117,14 +81,6 @@ async def _evaluate(
     except* EmbedderUnusable as group:
         explain(first_of(group))
     return (await ask(None)).model_dump()
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on standard error, so that what is printed can be piped."""
-    with Progress(transient=True, console=ERR) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 @app.command()

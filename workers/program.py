@@ -18,17 +18,20 @@ from pipeline.engine import Engine
 from pipeline.feed import Feed
 from pipeline.foreground import Foreground
 from pipeline.inference.discovery import USUAL, Candidate
-from pipeline.inference.embedder import open_embedder
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.gguf import checked_model
+from pipeline.inference.metering import Meter
+from pipeline.longwork import LongWork
 from pipeline.offer import Offer
 from pipeline.play import Play
 from pipeline.stage import Lane, Pipeline
 from pipeline.tokens import TokenCounter
-from store.errors import FabulaError
+from pipeline.undertakings import Undertakings
 from store.store import Store, open_store
 from workers.consumer import Consumer
 from workers.deciders import keep_deciders
+from workers.embedding import EmbedderKeeper
+from workers.logs import BLOT
 from workers.telemetry import Telemetry
 
 
@@ -72,6 +75,7 @@ async def open_program(
         FabulaError: the data folder, the database or the configuration cannot be used.
     """
     config = load(paths, environ)
+    BLOT.hide(config)
     if model:
         checked_model(model)
     pipeline = pipeline_of_actors()
@@ -79,22 +83,26 @@ async def open_program(
         store.writer.attach(trio.lowlevel.current_trio_token())
         foreground = Foreground()
         feed = Feed(store, watched(pipeline))
-        offer = Offer(_endpoints(config, model), paths, environ, candidates, work)
-        counter = TokenCounter()
         telemetry = Telemetry(store)
+        offer = Offer(_endpoints(config, model, telemetry.exchanged), paths, environ, candidates, work)
+        counter = TokenCounter()
+        undertakings = Undertakings(store)
+        keeper = EmbedderKeeper(store, offer.endpoints, paths, environ, undertakings)
+        longwork = LongWork(store, offer.endpoints, paths, environ, pipeline.stages, undertakings)
         consumer = Consumer(store, pipeline, feed, offer.endpoints, counter, foreground) if work else None
         trouble = _trouble(store, offer.endpoints, work)
         play = Play(store, foreground)
-        told = (telemetry.render, trouble, counter, paths.snapshots)
+        told = (telemetry.render, trouble, counter, paths.snapshots, longwork)
         engine = Engine(store, feed, play, offer.endpoints, offer, work, *told)
         async with trio.open_nursery() as background, trio.open_nursery() as working:
             background.start_soon(feed.run)
             background.start_soon(store.wake.run)
             await background.start(offer.endpoints.run)
+            await background.start(undertakings.run)
             background.start_soon(_begin, offer, bool(model) or config.narrator is not None)
             if consumer is not None:
                 telemetry.listen_to(consumer.huey)
-                await background.start(_keep_embedder, offer.endpoints, config)
+                await background.start(keeper.run)
                 background.start_soon(keep_deciders, offer.endpoints, config)
                 background.start_soon(_warm, counter)
                 await working.start(consumer.run)
@@ -118,24 +126,11 @@ async def _warm(counter: TokenCounter) -> None:
     await trio.to_thread.run_sync(counter.count, "warm")
 
 
-async def _keep_embedder(
-    endpoints: Endpoints, config: Config, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-) -> None:
-    """Have an embedder before the first memory asks for it; without one, words alone find memories."""
-    endpoints.text_weight = config.text_weight
-    try:
-        async with open_embedder(config.embed) as endpoints.embedder:
-            task_status.started()
-            await trio.sleep_forever()
-    except FabulaError as error:
-        endpoints.without_embedder(error)
-        task_status.started()
-
-
-def _endpoints(config: Config, model: str | None) -> Endpoints:
+def _endpoints(config: Config, model: str | None, meter: Meter) -> Endpoints:
     """The model asked for, else the configured endpoint, else the one that is installed with Fabula."""
     asked = Profile(name=EMBEDDED, kind="embedded", model_path=model) if model else config.narrator
-    return Endpoints(config.sampler, config.budget, asked or BUNDLED, layout=config.prompt.layout)
+    layout = config.prompt.layout
+    return Endpoints(config.sampler, config.budget, asked or BUNDLED, layout=layout, meter=meter)
 
 
 async def _begin(offer: Offer, configured: bool) -> None:

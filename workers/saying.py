@@ -109,11 +109,18 @@ async def drain(
     async with open_program(paths, model=model) as program:
         store = program.engine.store
         with trio.move_on_after(float("inf") if timeout_s is None else timeout_s):
-            while (left := _left(store, stage, chat_id)) > 0:
-                progress(left)
-                await trio.sleep(LOOK_AGAIN_S)
+            await until_settled(store, stage, chat_id, progress)
         progress(_left(store, stage, chat_id))
         return _left(store, stage, chat_id), queries.dead(store.hot, stage=stage, chat_id=chat_id)
+
+
+async def until_settled(
+    store: Store, stage: str | None, chat_id: int | None, progress: Callable[[int], None] = lambda _: None
+) -> None:
+    """Wait until nothing that matches is pending."""
+    while (left := _left(store, stage, chat_id)) > 0:
+        progress(left)
+        await trio.sleep(LOOK_AGAIN_S)
 
 
 def _left(store: Store, stage: str | None, chat_id: int | None) -> int:

@@ -1,20 +1,24 @@
-"""Telemetry: Huey's signals and the ledger, as structured log lines and Prometheus metrics.
+"""Telemetry: Huey's signals, the ledger and the meter of the endpoints, as log lines and Prometheus metrics.
 
-Huey says when a run begins, completes or fails; the ledger says how many stand where. Log lines carry run
-and chat ids and are quiet unless something failed; texts of a story never reach them.
+Huey says when a run begins, completes or fails; the ledger says how many stand where; every exchange with a
+model is measured where it happens. Log lines carry run and chat ids and are quiet unless something failed;
+texts of a story never reach them.
 """
 
+import shutil
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import structlog
 from huey import signals
 from huey.api import Huey, Task
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from store import queries
+from pipeline.inference.metering import Exchange
+from store import log, queries
 from store.store import Store
 
 BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60)
@@ -26,13 +30,26 @@ class _LedgerCollector(Collector):
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def collect(self) -> list[GaugeMetricFamily]:
+    def collect(self) -> list[Metric]:
         runs = GaugeMetricFamily("fabula_runs", "Runs in the ledger", labels=["stage", "state"])
         for (stage, state), number in self._store.read_now(queries.counts).items():
             runs.add_metric([stage, state], number)
-        commits = GaugeMetricFamily("fabula_commits", "Commits made by this process")
-        commits.add_metric([], self._store.writer.commits)
-        return [runs, commits]
+        return [runs, *self._database()]
+
+    def _database(self) -> Iterator[Metric]:
+        """The file and its log. Event ids are given once and in order, so the newest tells how many were."""
+        path = self._store.path
+        for name, told, file in (
+            ("fabula_database_bytes", "Size of the database file", path),
+            ("fabula_wal_bytes", "Size of its write-ahead log", path.with_name(path.name + "-wal")),
+        ):
+            yield GaugeMetricFamily(name, told, value=file.stat().st_size if file.exists() else 0)
+        events = self._store.read_now(log.position)
+        yield CounterMetricFamily("fabula_events", "Events recorded since the beginning", value=events)
+        commits = self._store.writer.commits
+        yield CounterMetricFamily("fabula_commits", "Commits made by this process", value=commits)
+        free = shutil.disk_usage(path.parent).free
+        yield GaugeMetricFamily("fabula_disk_free_bytes", "Room left on the disk of the database", value=free)
 
 
 class Telemetry:
@@ -52,6 +69,48 @@ class Telemetry:
             buckets=BUCKETS,
             registry=self._registry,
         )
+        self._of_inference()
+
+    def _of_inference(self) -> None:
+        by = ["endpoint", "use"]
+        self._exchanges = Counter(
+            "fabula_inference_requests",
+            "Requests to models; the outcome is complete, stopped or an error class",
+            [*by, "outcome"],
+            registry=self._registry,
+        )
+        self._tokens = Counter(
+            "fabula_inference_tokens",
+            "Tokens as the endpoints count them; cached ones are among those of the prompt",
+            [*by, "part"],
+            registry=self._registry,
+        )
+        self._first_token = Histogram(
+            "fabula_inference_first_token_seconds",
+            "Time from a request to its first word",
+            by,
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+        self._request_seconds = Histogram(
+            "fabula_inference_seconds",
+            "Time from a request to its end",
+            by,
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
+
+    def exchanged(self, one: Exchange) -> None:
+        """An exchange with a model is over."""
+        by = (one.endpoint, one.use)
+        self._exchanges.labels(*by, one.outcome).inc()
+        self._request_seconds.labels(*by).observe(one.seconds)
+        if one.first_s is not None:
+            self._first_token.labels(*by).observe(one.first_s)
+        if one.usage is not None:
+            self._tokens.labels(*by, "prompt").inc(one.usage.prompt_tokens)
+            self._tokens.labels(*by, "completion").inc(one.usage.completion_tokens)
+            self._tokens.labels(*by, "cached").inc(one.usage.cached_tokens or 0)
 
     def render(self) -> bytes:
         """The Prometheus exposition."""

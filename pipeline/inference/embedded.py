@@ -18,9 +18,10 @@ from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.gguf import ModelFile
 from pipeline.inference.lines import Patience, Wire
 from pipeline.inference.llama_process import Life, LlamaProcess, Stamina
+from pipeline.inference.metering import Meter, unmetered
 from pipeline.inference.openai import OpenAIEndpoint
 from pipeline.inference.types import Capabilities, Chunk, M, Request, Sent, ignored
-from store.errors import ErrorClass
+from store.errors import ErrorClass, alone
 
 DEFAULT_CONTEXT = 4096
 """For each slot of the bundled model. Two cores read some 200 tokens a second: a full window of 4,096 is
@@ -41,6 +42,7 @@ class EmbeddedLlama:
     process: LlamaProcess
     client: httpx.AsyncClient
     patience: Patience
+    meter: Meter = unmetered
     _known: tuple[Life, OpenAIEndpoint] | None = field(default=None, repr=False)
 
     @classmethod
@@ -54,6 +56,7 @@ class EmbeddedLlama:
         name: str = "embedded",
         context_tokens: int = DEFAULT_CONTEXT,
         stamina: Stamina | None = None,
+        meter: Meter = unmetered,
     ) -> AsyncIterator["EmbeddedLlama"]:
         """Start the server, wait until it answers, keep it alive for the block, end it after.
 
@@ -67,11 +70,11 @@ class EmbeddedLlama:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(process.run)
                 await process.current()
-                yield cls(name, file.name, process, client, patient)
+                yield cls(name, file.name, process, client, patient, meter)
                 nursery.cancel_scope.cancel()
         except BaseExceptionGroup as group:
-            alone = _alone(group)
-            raise alone from alone.__cause__
+            one = alone(group)  # what keeps the child running never fails, so it is the block's own
+            raise one from one.__cause__
 
     async def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]:
         """The reply, chunk by chunk; closing the generator ends the request in the child."""
@@ -111,7 +114,7 @@ class EmbeddedLlama:
         """The endpoint of the child that is alive now, waiting while it starts."""
         life = await self.process.current()
         if self._known is None or self._known[0] is not life:
-            wire = Wire(self.name, f"{life.address}/v1", self.client, life.key, self.patience)
+            wire = Wire(self.name, f"{life.address}/v1", self.client, life.key, self.patience, self.meter)
             endpoint = OpenAIEndpoint(
                 self.name, self.model, wire, self.process.context_tokens, LLAMA_CPP, slots=SLOTS
             )
@@ -127,10 +130,3 @@ class EmbeddedLlama:
             with trio.move_on_after(REAP_S):
                 await self._known[0].process.wait()
         return errors.crashed(self.model, f"it died during the request: {error.detail}")
-
-
-def _alone(group: BaseException) -> BaseException:
-    """The one error inside; what keeps the child running never fails, so it is the block's own."""
-    while isinstance(group, BaseExceptionGroup) and len(group.exceptions) == 1:
-        group = group.exceptions[0]
-    return group

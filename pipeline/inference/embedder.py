@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from pipeline.inference import errors
 from pipeline.inference.endpoints import Profile, open_endpoint
 from pipeline.inference.errors import EndpointFailed
+from pipeline.inference.metering import Meter, measured, unmetered
 from pipeline.inference.minilm import MODEL, EmbedderUnusable, MiniLM
 from pipeline.inference.types import Endpoint
 from store.embeddings import LARGEST_DIMENSION
@@ -78,9 +79,26 @@ class EndpointEmbedder:
         return vectors
 
 
+@dataclass(frozen=True, slots=True)
+class Metered:
+    """An embedder whose every answer is measured."""
+
+    embedder: Embedder
+    name: str
+    meter: Meter
+
+    @property
+    def model(self) -> str:
+        return self.embedder.model
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        with measured(self.meter, self.name, "embed"):
+            return await self.embedder.embed(texts)
+
+
 @asynccontextmanager
 async def open_embedder(
-    choice: Choice, *, urgent: bool = False, package: str = PACKAGE
+    choice: Choice, *, urgent: bool = False, package: str = PACKAGE, meter: Meter = unmetered
 ) -> AsyncIterator[Embedder | None]:
     """The embedder of this process, closed with the block; None when none is wanted. Nothing is loaded or
     asked before the first text. The bundled model takes only what others leave of the processor, unless
@@ -91,12 +109,12 @@ async def open_embedder(
     """
     if isinstance(choice, Profile):
         async with open_endpoint(choice) as endpoint:
-            yield EndpointEmbedder(endpoint)
+            yield Metered(EndpointEmbedder(endpoint), choice.name, meter)
     elif choice == OFF:
         yield None
     else:
         async with MiniLM.kept(bundled_folder(package), urgent=urgent) as embedder:
-            yield embedder
+            yield Metered(embedder, BUNDLED, meter)
 
 
 def bundled_folder(package: str = PACKAGE) -> Path:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_va
 from pipeline.inference.embedded import DEFAULT_CONTEXT, OWN_MODEL_CONTEXT, EmbeddedLlama
 from pipeline.inference.gguf import bundled_model, checked_model
 from pipeline.inference.lines import Patience, Wire, checked_key, trusting_nobody
+from pipeline.inference.metering import Meter, unmetered
 from pipeline.inference.ollama import OllamaEndpoint
 from pipeline.inference.openai import OpenAIEndpoint
 from pipeline.inference.types import Endpoint
@@ -63,7 +64,9 @@ def _is_address(url: str) -> bool:
 
 
 @asynccontextmanager
-async def open_endpoint(profile: Profile, *, patience: Patience | None = None) -> AsyncIterator[Endpoint]:
+async def open_endpoint(
+    profile: Profile, *, patience: Patience | None = None, meter: Meter = unmetered
+) -> AsyncIterator[Endpoint]:
     """An endpoint that is ready to be asked; closed with the block, its child process included.
 
     Raises:
@@ -76,7 +79,7 @@ async def open_endpoint(profile: Profile, *, patience: Patience | None = None) -
         async with (
             _client("http://127.0.0.1") as client,
             EmbeddedLlama.started(
-                file, client, patient, name=profile.name, context_tokens=window
+                file, client, patient, name=profile.name, context_tokens=window, meter=meter
             ) as endpoint,
         ):
             yield endpoint
@@ -84,7 +87,9 @@ async def open_endpoint(profile: Profile, *, patience: Patience | None = None) -
     base_url = profile.base_url or DEFAULT_OLLAMA
     key = checked_key(profile.api_key.get_secret_value()) if profile.api_key else ""
     async with _client(base_url) as client:
-        yield _remote(profile, Wire(profile.name, _rooted(profile.kind, base_url), client, key, patient))
+        yield _remote(
+            profile, Wire(profile.name, _rooted(profile.kind, base_url), client, key, patient, meter)
+        )
 
 
 def _remote(profile: Profile, wire: Wire) -> Endpoint:

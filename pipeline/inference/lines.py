@@ -18,6 +18,7 @@ import trio
 
 from pipeline.inference import errors
 from pipeline.inference.body import Body, clean, encoded
+from pipeline.inference.metering import Meter, unmetered
 from pipeline.inference.types import Sent, ignored
 from store.errors import Invalid
 
@@ -51,6 +52,7 @@ class Wire:
     client: httpx.AsyncClient
     key: str = field(default="", repr=False)
     patience: Patience = field(default_factory=Patience)
+    meter: Meter = unmetered
 
     @asynccontextmanager
     async def stream(

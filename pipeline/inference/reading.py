@@ -6,11 +6,13 @@ token the endpoint may think, from then on it must keep writing, and after the f
 
 import json
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Protocol
 
 from pipeline.inference import errors
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.lines import MAX_ANSWER_BYTES, Answer, Wire
+from pipeline.inference.metering import Use, measured
 from pipeline.inference.types import Chunk, Finish, Sent, ignored
 
 _STATUSES = frozenset(str(status) for status in range(400, 600))
@@ -36,13 +38,28 @@ class Reading(Protocol):
 
 
 async def reply(
-    wire: Wire, path: str, body: Mapping[str, Any], reading: Reading, sent: Sent = ignored
+    wire: Wire,
+    path: str,
+    body: Mapping[str, Any],
+    reading: Reading,
+    sent: Sent = ignored,
+    use: Use = "generate",
 ) -> AsyncGenerator[Chunk, None]:
-    """The chunks of one reply. Closing this generator closes the connection.
+    """The chunks of one reply, measured. Closing this generator closes the connection.
 
     Raises:
         EndpointFailed: at once, or after chunks that have already been yielded and are the caller's to keep.
     """
+    with measured(wire.meter, wire.name, use) as seen:
+        async with aclosing(_reply(wire, path, body, reading, sent)) as chunks:
+            async for chunk in chunks:
+                seen.chunk(chunk)
+                yield chunk
+
+
+async def _reply(
+    wire: Wire, path: str, body: Mapping[str, Any], reading: Reading, sent: Sent
+) -> AsyncGenerator[Chunk, None]:
     async with wire.stream(path, body, sent) as answer:
         while not reading.over and (line := await _next(answer, reading)) is not None:
             chunk = reading.feed(line)
@@ -59,7 +76,7 @@ async def reply(
 
 async def whole(wire: Wire, path: str, body: Mapping[str, Any], reading: Reading) -> str:
     """The text of one reply, for those who have no use for pieces."""
-    pieces = [chunk.text async for chunk in reply(wire, path, body, reading)]
+    pieces = [chunk.text async for chunk in reply(wire, path, body, reading, use="decide")]
     return "".join(pieces)
 
 

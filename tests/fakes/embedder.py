@@ -15,9 +15,11 @@ class FakeEmbedder:
     model: str = "three senses"
     failure: FabulaError | None = None
     asked: list[str] = field(default_factory=list)
+    senses: tuple[tuple[str, ...], ...] = SENSES
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         if self.failure is not None:
             raise self.failure
         self.asked += texts
-        return [[0.1 + sum(text.lower().count(word) for word in sense) for sense in SENSES] for text in texts]
+        lowered = [text.lower() for text in texts]
+        return [[0.1 + sum(map(text.count, sense)) for sense in self.senses] for text in lowered]

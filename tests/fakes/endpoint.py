@@ -23,6 +23,7 @@ import trio
 
 from tests.fakes import dialects
 from tests.fakes.behaviour import BEFORE_HEADERS, Behaviour, decides
+from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.wire import Dropped, Seen, Wire
 
 MODEL = "fake-model"
@@ -47,6 +48,8 @@ class FakeEndpoint:
     routes: dict[str, Answer] = field(default_factory=dict)
     judging: dict[str, Behaviour] | None = None
     decisions: list[Seen] = field(default_factory=list)
+    embedding: trio.Event | None = None
+    """While it is there and not set, texts to embed wait."""
     _queue: deque[Behaviour] = field(default_factory=deque)
     _released: trio.Event = field(default_factory=trio.Event)
     _arrived: trio.Event = field(default_factory=trio.Event)
@@ -201,18 +204,31 @@ async def _control(fake: FakeEndpoint, seen: Seen) -> Answer:
     """Everything that is not a generation: the script, the record, and what servers tell about themselves."""
     if seen.path in fake.routes:
         return fake.routes[seen.path]
-    if seen.path == "/__script":
-        fake.script(*(Behaviour.model_validate(item) for item in seen.json))
-        return 200, {"queued": len(seen.json)}
-    if seen.path == "/__judge":
-        fake.judging = {word: Behaviour.model_validate(one) for word, one in seen.json.items()}
-        return 200, {"words": len(fake.judging)}
-    if seen.path == "/__release":
-        await fake.release()
-        return 200, {}
-    if seen.path == "/__requests":
-        return 200, [_told(request) for request in fake.requests]
-    return dialects.about(seen.path, seen.json, MODEL)
+    match seen.path:
+        case "/__script":
+            fake.script(*(Behaviour.model_validate(item) for item in seen.json))
+            told: Any = {"queued": len(seen.json)}
+        case "/__judge":
+            fake.judging = {word: Behaviour.model_validate(one) for word, one in seen.json.items()}
+            told = {"words": len(fake.judging)}
+        case "/__release":
+            await fake.release()
+            told = {}
+        case "/__requests":
+            told = [_told(request) for request in fake.requests]
+        case "/v1/embeddings":
+            told = await _embedded(fake, seen.json["input"])
+        case _:
+            return dialects.about(seen.path, seen.json, MODEL)
+    return 200, told
+
+
+async def _embedded(fake: FakeEndpoint, texts: list[str]) -> dict[str, Any]:
+    """The senses of the texts, as soon as nobody holds them back."""
+    if fake.embedding is not None:
+        await fake.embedding.wait()
+    vectors = await FakeEmbedder().embed(texts)
+    return {"data": [{"index": place, "embedding": one} for place, one in enumerate(vectors)]}
 
 
 def _told(seen: Seen) -> dict[str, Any]:

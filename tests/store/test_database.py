@@ -20,6 +20,18 @@ def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
     assert apsw.Connection(str(path)).execute("SELECT * FROM schema_migration").fetchall() == before
 
 
+def test_opening_folds_again_only_after_a_migration(tmp_path: Path) -> None:
+    path = tmp_path / "chat.db"
+    with open_store(path, {}) as store:
+        store.writer.call(lambda txn: txn.append(BotAuthored(name="Ada")))
+        store.writer.call(lambda txn: txn.execute("UPDATE bot SET name = 'nobody'"))
+    with open_store(path, {}) as store:
+        assert store.hot.execute("SELECT name FROM bot").fetchall() == [("nobody",)]
+        store.writer.call(lambda txn: txn.execute("PRAGMA user_version = 4"))
+    with open_store(path, {}) as store:
+        assert store.hot.execute("SELECT name FROM bot").fetchall() == [("Ada",)]
+
+
 def test_every_connection_has_the_pragmas_it_is_relied_on_for(migrated: Path, tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     path.write_bytes(migrated.read_bytes())

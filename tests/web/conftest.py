@@ -77,12 +77,17 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 
 @asynccontextmanager
 async def open_site(
-    folder: Path, fake: FakeEndpoint, *, candidates: Sequence[Candidate] = (), work: bool = True
+    folder: Path,
+    fake: FakeEndpoint,
+    *,
+    candidates: Sequence[Candidate] = (),
+    work: bool = True,
+    embed: str = "off",
 ) -> AsyncIterator[Site]:
     """The page over a data folder; `candidates` are the servers this machine may have."""
     fake.judging = fake.judging or {}
     opened = open_program(
-        data_paths(folder, {}), environ={"FABULA_EMBED": "off"}, candidates=candidates, work=work
+        data_paths(folder, {}), environ={"FABULA_EMBED": embed}, candidates=candidates, work=work
     )
     async with opened as program:
         listener = listening_socket("127.0.0.1", 0)

@@ -9,8 +9,9 @@ import trio
 import trio.testing
 
 from pipeline.inference.minilm import EmbedderUnusable
+from store import log
 from store.errors import Refused
-from tests.fakes.behaviour import stalls
+from tests.fakes.behaviour import Behaviour, stalls
 from tests.web.conftest import Site
 from web.server import listening_socket
 
@@ -217,6 +218,22 @@ async def test_health_and_metrics_say_how_it_is(site: Site) -> None:
     metrics = (await site.client.get("/metrics")).text
     assert 'fabula_runs{stage="narrate",state="done"} 1.0' in metrics
     assert "fabula_attempt_seconds_count" in metrics
+    by = 'endpoint="fake"'
+    assert f'fabula_inference_requests_total{{{by},outcome="complete",use="generate"}} 1.0' in metrics
+    assert f'fabula_inference_tokens_total{{{by},part="completion",use="generate"}} 8.0' in metrics
+    assert f'fabula_inference_first_token_seconds_count{{{by},use="generate"}} 1.0' in metrics
+    figures = {line.split()[0]: float(line.split()[1]) for line in metrics.splitlines() if line[0] != "#"}
+    assert figures["fabula_database_bytes"] > 4096
+    assert figures["fabula_wal_bytes"] > 0
+    assert figures["fabula_events_total"] == log.position(site.program.engine.store.hot)
+    assert figures["fabula_commits_total"] > 3
+    site.fake.script(Behaviour(status=402, body="{}"))
+    await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "Again"})
+    await site.settled()
+    paid = f'fabula_inference_requests_total{{{by},outcome="quota",use="generate"}} 1.0'
+    assert paid in (await site.client.get("/metrics")).text
+    foreign = await site.client.get("/metrics", headers={"host": "evil.example"})
+    assert foreign.status_code == 421
 
 
 async def test_an_embedder_that_fails_is_told_on_the_page_and_by_healthz(site: Site) -> None:

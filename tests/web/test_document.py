@@ -27,6 +27,10 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         "/api/bots/{bot_id}": {"name": "Ada"},
         "/api/chats": {"host_id": bot_id},
         "/api/chats/{chat_id}/turns": {"text": "Again"},
+        "/api/work/reembed/estimate": {"embedder": "fake"},
+        "/api/work/reembed": {"embedder": "fake"},
+        "/api/work/replay/plan": {"stage": "remember", "chat_id": chat_id},
+        "/api/work/replay": {"stage": "remember", "chat_id": chat_id},
         "/api/endpoints": {"kind": "openai", "base_url": site.fake.base_url, "model": "fake-model"},
         "/api/chats/{chat_id}/turns/{turn_id}/alternatives": {"extend": False},
         "/api/chats/{chat_id}/turns/{turn_id}/change": {"hidden": True},
@@ -41,6 +45,8 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         if one.path.endswith("/events"):
             continue
         body = bodies.get(one.path) if one.takes is not None else None
+        if one.path.startswith("/api/work"):
+            ids["work_id"] = str(await _idle_work(site))
         chat = {"chat_id": str(drafted.json()["id"])} if one.path.endswith("/opening") else {}
         query = f"?owner={bot_id}&text=Hello" if "owner" in one.queries else ""
         answer = await site.client.request(one.method, one.path.format(**(ids | chat)) + query, json=body)
@@ -48,6 +54,17 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         _assert_documented(document, one.method, one.path, answer)
         wrong = await site.client.request(one.method, one.path.replace("{", "").replace("}", "") + "/none")
         _assert_error(document, wrong)
+
+
+async def _idle_work(site: Site) -> int:
+    """The newest long work, once none is under way: there is one piece at a time."""
+
+    async def looked() -> int | None:
+        shown = (await site.client.get("/api/work")).json()
+        under_way = shown and shown[0]["state"] == "running"
+        return None if under_way else shown[0]["id"] if shown else 0
+
+    return await site.until(looked)
 
 
 async def _bodies_of_corrections(site: Site, chat_id: int, bot_id: int) -> dict[str, dict[str, object]]:

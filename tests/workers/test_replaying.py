@@ -6,6 +6,7 @@ import pytest
 import trio
 
 from pipeline.context import Context
+from pipeline.replaying import replayable
 from pipeline.stage import Emits, Stage, stage
 from store import replays, views
 from store.errors import NotFound, Refused
@@ -20,7 +21,9 @@ from store.events import (
 from store.rows import rows
 from tests.actors.bench import QUICK, Table, empty_table
 from tests.fakes.behaviour import decides
-from workers.replaying import replayable
+from workers.program import pipeline_of_actors
+
+STAGES = pipeline_of_actors().stages
 
 
 def judging(verdict: dict[str, str]) -> tuple[Stage, Stage]:
@@ -146,7 +149,7 @@ async def test_scenes_replayed_over_a_chat_lie_where_they_lay(tmp_path: Path) ->
 
         assert lie() == [0, 1, 1]
         found = replays.triggers(on.store.hot, chat_id, ["turn.user"], first=None, last=None)
-        route = replayable("scene").route
+        route = replayable(STAGES, "scene").route
         await on.store.writer.submit(
             lambda txn: replays.enqueue(txn.connection, route, chat_id, found, now=txn.now)
         )
@@ -158,8 +161,8 @@ async def test_scenes_replayed_over_a_chat_lie_where_they_lay(tmp_path: Path) ->
 
 
 def test_only_bookkeeping_can_be_replayed() -> None:
-    assert replayable("summarize").name == "summarize"
+    assert replayable(STAGES, "summarize").name == "summarize"
     with pytest.raises(Refused, match="part of the play"):
-        replayable("narrate")
+        replayable(STAGES, "narrate")
     with pytest.raises(NotFound, match="no stage"):
-        replayable("nonsense")
+        replayable(STAGES, "nonsense")
