@@ -42,6 +42,7 @@ PIECES = frozenset(
         "/chats/{chat_id:id}/opening",
         "/chats/{chat_id:id}/turns",
         "/chats/{chat_id:id}/turns/{turn_id:id}",
+        "/work/now",
     }
 )
 """Addresses that give a piece of a page to a script; the pages that show them are tried."""
