@@ -200,4 +200,5 @@ const connect = () => {
 };
 
 arrive();
-connect();
+// htmx begins its work at this event, and was there first: what is told before it listens would be lost
+document.addEventListener("DOMContentLoaded", connect);
