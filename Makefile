@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 ARGS ?=
+JOBS ?= 0
 
 .PHONY: install run test check bench clean
 
@@ -32,8 +33,10 @@ check: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# With JOBS=2 two files are tested at a time. A file stays with one worker, because its tests share a browser;
+# files go in order, so that the longest ones do not come last.
 test: check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(DEV)
 	for name in hop chain turn rebuild sse open start retrieval prefix history; do $(BIN)/fabula bench $$name $(ARGS) || exit 1; done

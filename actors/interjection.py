@@ -35,7 +35,7 @@ class BreakingIn(BaseModel):
     reason: Line = Field(default="", description="why, in a few words")
 
 
-@stage("interjection", on=(TurnAssistant,), priority=DECIDE, timeout_s=None)
+@stage("interjection", on=(TurnAssistant,), priority=DECIDE, timeout_s=None, once=True)
 async def interjection(reply: Event[TurnAssistant], ctx: Context) -> Emits:
     moment = moment_of(ctx, reply.id)
     other = _other(ctx, moment) if moment is not None else None

@@ -9,13 +9,16 @@ import time
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import trio
+
 from pipeline.context import Context, Interrupted, Writing
 from pipeline.inference.errors import EndpointFailed
-from pipeline.inference.types import Capabilities, Endpoint, Message, Request, Usage
+from pipeline.inference.types import Capabilities, Endpoint, Message, Request, Sampler, Usage
 from pipeline.prompt.compose import Composed, Measure, compose
 from pipeline.prompt.naming import Bare
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.prompt.remembering import Remembering
+from pipeline.prompt.sent import pack
 from pipeline.retry import Retry
 from pipeline.stage import NARRATE, Emits, Lane, stage
 from store import views
@@ -111,9 +114,11 @@ async def _follow(
         ctx.endpoints.answering(ctx.db),
         Ranking(text_weight=ctx.endpoints.text_weight),
     )
+    began = time.monotonic()
     composed = compose(
         ctx.db, asked.turn, writing.speaker_id, measure, remembering, unprompted=asked.unprompted
     )
+    ctx.figures["composed_s"] = round(time.monotonic() - began, 4)
     sampler = ctx.endpoints.sampler.model_copy(update={"max_tokens": budgets.response})
     messages = composed.prompt.messages
     if asked.begun:
@@ -124,10 +129,12 @@ async def _follow(
     writing.begin(asked.begun)
     with ctx.endpoints.narrating():
         ending = await stream.follow(endpoint, request)
-    ctx.figures |= _account(composed, remembering)
+    ctx.figures |= _account(composed, remembering) | _manner(endpoint, capabilities, sampler)
     text = writing.text.strip()
     if not writing.grown:
         raise _nothing_written(ctx)
+    with trio.CancelScope(shield=True):  # the text is safe only once it is yielded
+        ctx.sent = await trio.to_thread.run_sync(pack, messages, composed.prompt.blocks)
     if stream.usage is not None:
         ctx.counter.observe(endpoint.model, composed.prompt.breakdown.total, stream.usage.prompt_tokens)
     return _Rendered(text, ending, stream.model or endpoint.model, _usage(stream.usage))
@@ -143,6 +150,18 @@ def _account(composed: Composed, remembering: Remembering) -> dict[str, object]:
     if composed.leaks:
         account["leaks"] = [str(leak) for leak in composed.leaks]
     return account
+
+
+def _manner(endpoint: Endpoint, capabilities: Capabilities, sampler: Sampler) -> dict[str, object]:
+    """Who was asked, and how it was to choose its words: the settings it takes and those it does not."""
+    wanted = {name: value for name, value in sampler.model_dump(exclude_none=True).items() if value != ()}
+    taken = capabilities.samplers
+    return {
+        "endpoint": endpoint.name,
+        "context_tokens": capabilities.context_tokens,
+        "sampler": {name: value for name, value in wanted.items() if name in taken},
+        "not_taken": sorted(name for name in wanted if name not in taken),
+    }
 
 
 def _usage(reported: Usage | None) -> TokenUsage | None:

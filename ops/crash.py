@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ from store.database import connect
 from store.live import is_live
 from store.rows import row, rows
 
+LANES = 2
 CHATS = 3
 ONE_OF_A_RUN = "kind IN ('turn.assistant', 'floor.given', 'significance.scored') AND run_id IS NOT NULL"
 """Of these a run records one at most; of others, such as the edges of a turn, several belong together."""
@@ -68,8 +70,22 @@ def fake_model() -> Iterator[str]:
 
 
 def crash_fabula(kills: int, chance: random.Random) -> dict[str, object]:
+    """Each lane has a data folder of its own; a life is mostly waiting, so several are lived at once."""
+    shares = [kills // LANES + (lane < kills % LANES) for lane in range(LANES)]
+    chances = [random.Random(chance.random()) for _ in shares]
+    with fake_model() as model, ThreadPoolExecutor(LANES) as lanes:
+        found = list(lanes.map(lambda share, drawn: _lane(model, share, drawn), shares, chances))
+    return {
+        "kills": kills,
+        "turns_acknowledged": sum(len(books.acknowledged) for books in found),
+        "partials_seen": sum(len(books.partials) for books in found),
+        "violations": [one for books in found for one in books.violations],
+    }
+
+
+def _lane(model: str, kills: int, chance: random.Random) -> Books:
     books = Books()
-    with tempfile.TemporaryDirectory(prefix="fabula-crash-") as name, fake_model() as model:
+    with tempfile.TemporaryDirectory(prefix="fabula-crash-") as name:
         data = Path(name)
         narrate_with(data, model)
         chats = _begin(data)
@@ -77,12 +93,7 @@ def crash_fabula(kills: int, chance: random.Random) -> dict[str, object]:
             _live_and_die(data, chats, books, chance)
         _drain(data)
         _check(data / "chat.db", books, chats[-1])
-    return {
-        "kills": kills,
-        "turns_acknowledged": len(books.acknowledged),
-        "partials_seen": len(books.partials),
-        "violations": books.violations,
-    }
+    return books
 
 
 def _begin(data: Path) -> list[int]:

@@ -7,7 +7,7 @@ keeps a person's comments and order.
 import re
 from collections.abc import Mapping, MutableMapping
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import tomlkit
@@ -69,9 +69,13 @@ def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
     Raises:
         Invalid: a key or value is wrong, or the host is open to others without a token.
     """
-    read = validated(File, parsed(paths.config), paths.config)
-    check_private(paths.secrets)
-    secrets = validated(Secrets, parsed(paths.secrets), paths.secrets)
+    return config_of(parsed(paths.config), paths, environ)
+
+
+def config_of(document: tomlkit.TOMLDocument, paths: DataPaths, environ: Mapping[str, str]) -> Config:
+    """What a program would start from if this were config.toml."""
+    read = validated(File, document, paths.config)
+    secrets = _secrets(paths)
     over = validated(Environment, {key: value for key, value in environ.items() if value}, "The environment")
     given = {"host": over.FABULA_HOST, "port": over.FABULA_PORT}
     token = over.FABULA_TOKEN or secrets.server.token
@@ -91,6 +95,35 @@ def load(paths: DataPaths, environ: Mapping[str, str]) -> Config:
     )
     config.check_open(config.server.host)
     return config
+
+
+def _secrets(paths: DataPaths) -> Secrets:
+    check_private(paths.secrets)
+    return validated(Secrets, parsed(paths.secrets), paths.secrets)
+
+
+class Known(NamedTuple):
+    """An endpoint that config.toml has, and where its key is kept, if it has one."""
+
+    section: EndpointSection
+    profile: Profile
+    key_in: Literal["secrets.toml", "environment", ""]
+
+
+def known_endpoints(paths: DataPaths, environ: Mapping[str, str]) -> dict[str, Known]:
+    """Name → endpoint, as the next start would open it."""
+    read = validated(File, parsed(paths.config), paths.config)
+    secrets = _secrets(paths)
+    return {name: _known(name, section, secrets, environ, paths) for name, section in read.endpoint.items()}
+
+
+def _known(
+    name: str, section: EndpointSection, secrets: Secrets, environ: Mapping[str, str], paths: DataPaths
+) -> Known:
+    given = environ.get(section.api_key_env or key_variable(name))
+    stored = secrets.endpoint.get(name, EndpointSecrets()).api_key
+    profile = _profile(name, section, SecretStr(given) if given else stored, paths)
+    return Known(section, profile, "environment" if given else "secrets.toml" if stored else "")
 
 
 class Planned(NamedTuple):
@@ -119,8 +152,7 @@ def plan_endpoint(
     url = validated(Profile, {"name": "it", "kind": section.kind, "base_url": section.base_url}, _IT).base_url
     section = section.model_copy(update={"base_url": url})
     read = validated(File, parsed(paths.config), paths.config)
-    check_private(paths.secrets)
-    secrets = validated(Secrets, parsed(paths.secrets), paths.secrets)
+    secrets = _secrets(paths)
     name = name or _name_for(section, read.endpoint, secrets, suggested)
     there = read.endpoint.get(name)
     stored = secrets.endpoint.get(name, EndpointSecrets()).api_key
@@ -260,9 +292,7 @@ def _named(
             f"{paths.config}: [profile] {use} names the endpoint {name!r}, which is not there.",
             hint=f"Name one of these: {known}; or add [endpoint.{name}].",
         )
-    given = environ.get(section.api_key_env or key_variable(name))
-    stored = secrets.endpoint.get(name, EndpointSecrets()).api_key
-    return _profile(name, section, SecretStr(given) if given else stored, paths)
+    return _known(name, section, secrets, environ, paths).profile
 
 
 def key_variable(name: str) -> str:

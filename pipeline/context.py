@@ -52,6 +52,8 @@ class Context:
     beside: list[Payload] = field(default_factory=list)
     """Events about the run itself, such as a decision that was defaulted; committed after what it yields."""
     request: Request | None = None
+    sent: bytes | None = None
+    """The words of a finished narration's prompt, packed, to be kept for a while."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _stoppable: trio.CancelScope = field(default_factory=trio.CancelScope)
 

@@ -20,7 +20,8 @@ from pipeline.seen import (
     own_memory,
     since,
 )
-from store import places, relations
+from store import places, ratings, relations
+from store.errors import Invalid
 from store.events import (
     ActivityChanged,
     AuthorNoteSet,
@@ -38,6 +39,8 @@ from store.events import (
     MemoryUnpinned,
     MemoryWitnessChanged,
     Payload,
+    Significance,
+    SignificanceScored,
     WorldChanged,
 )
 from store.store import Store
@@ -45,6 +48,8 @@ from store.txn import Txn
 from store.views import Chat
 
 PINNED = {"": "not pinned", "auto": "pinned by itself", "manual": "pinned by hand"}
+MOST_RATED = 500
+"""How many turns are rated in one act."""
 MOVED = "(payload ->> 'affinity_delta' != 0 OR payload ->> 'trust_delta' != 0)"
 Step = Callable[[Txn, Chat], "Payload | None"]
 
@@ -276,6 +281,28 @@ class Corrections:
             return change if not same and agreed(txn, chat, asked, seen) else None
 
         return await self._correct(chat_id, step)
+
+    async def rate(self, chat_id: int, turn_ids: Sequence[int], score: Significance) -> int:
+        """How much turns matter, all in one act; returns for how many that was something else before. It
+        stands whatever a stage judges later.
+
+        Raises:
+            Invalid: none or too many are named; NotFound: one of them does not count in this chat.
+        """
+        if not 0 < len(turn_ids) <= MOST_RATED:
+            raise Invalid(
+                f"turn_ids: {len(turn_ids)} turns are named.", hint=f"Name 1 to {MOST_RATED} turns at once."
+            )
+
+        def step(txn: Txn) -> int:
+            chat = open_chat(txn.connection, chat_id)
+            now = ratings.of_turns(txn.connection, chat.id, sorted(set(turn_ids)))
+            others = [turn_id for turn_id, before in now.items() if before != score]
+            for turn_id in others:
+                txn.append(SignificanceScored(turn_id=turn_id, score=score), chat_id=chat.id)
+            return len(others)
+
+        return await self._store.writer.submit(step, durable=True)
 
     async def _correct(self, chat_id: int, step: Step) -> int | None:
         def whole(txn: Txn) -> int | None:

@@ -125,6 +125,12 @@ class Endpoints:
         return (model_name(self._narrator.endpoint.model) or "") if self._narrator is not None else ""
 
     @property
+    def narrating_now(self) -> tuple[str, Capabilities]:
+        """The narrator's model and what it can do, as far as they are known without waiting for it."""
+        opened = self._narrator
+        return (opened.endpoint.model, opened.capabilities) if opened is not None else ("", Capabilities())
+
+    @property
     def notice(self) -> Notice | None:
         """What every page says of the narrator; nothing where all is well."""
         if self.failure is not None:

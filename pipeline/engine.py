@@ -2,18 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
+from pipeline.config_paths import DataPaths
 from pipeline.corrections import Corrections
 from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
+from pipeline.estimate import Estimating
 from pipeline.feed import Feed
+from pipeline.keeping import Keeping
 from pipeline.longwork import LongWork
 from pipeline.offer import Offer
 from pipeline.passing import Passing
 from pipeline.play import Play
 from pipeline.plotting import Plotting
+from pipeline.rederiving import Rederiving
 from pipeline.rewriting import Rewriting
+from pipeline.settings import Settings
+from pipeline.stage import Pipeline
 from pipeline.tokens import TokenCounter
 from store.store import Store
 
@@ -32,8 +37,8 @@ class Engine:
     metrics: Callable[[], bytes]
     trouble: Callable[[], list[str]]
     counter: TokenCounter
-    snapshots: Path
-    """Where chats are kept as files."""
+    pipeline: Pipeline
+    paths: DataPaths
     longwork: LongWork
     """Re-embedding, replays and checks: what takes minutes and is shown as it goes."""
 
@@ -43,9 +48,29 @@ class Engine:
         return Drafting(self.store.hot, self.endpoints, self.counter, working=self.working)
 
     @property
+    def estimating(self) -> Estimating:
+        """Where the tokens of the next prompt would go."""
+        return Estimating(self.store, self.endpoints, self.counter, self.play.foreground)
+
+    @property
     def rewriting(self) -> Rewriting:
         """What a person does to turns that are already told."""
-        return Rewriting(self.store, self.snapshots)
+        return Rewriting(self.store, self.paths.snapshots)
+
+    @property
+    def rederiving(self) -> Rederiving:
+        """What the stages made of a turn, and make of it anew."""
+        return Rederiving(self.store, self.pipeline)
+
+    @property
+    def keeping(self) -> Keeping:
+        """Snapshots and backups."""
+        return Keeping(self.store, self.paths)
+
+    @property
+    def settings(self) -> Settings:
+        """What config.toml says, and how it is changed."""
+        return Settings(self.offer)
 
     @property
     def passing(self) -> Passing:

@@ -6,7 +6,15 @@ beyond it, so it is said again in the new branch: whoever goes back finds the tu
 
 from store import history, views
 from store.errors import Refused
-from store.events import BranchForked, BranchSwitched, TurnEdited, TurnHidden, TurnSelected
+from store.events import (
+    BranchForked,
+    BranchSwitched,
+    Significance,
+    SignificanceScored,
+    TurnEdited,
+    TurnHidden,
+    TurnSelected,
+)
 from store.projections.fold import FOREVER
 from store.rows import row, rows
 from store.txn import Txn
@@ -39,15 +47,17 @@ def go_on_from(txn: Txn, turn: Turn, name: str) -> int:
     """
     stood = rows(
         txn.connection,
-        "SELECT id, text, hidden FROM turn WHERE chat_id = ? AND (anchor_id, id) <= (?, ?)"
-        " AND (edited_by IS NOT NULL OR hidden)",
+        "SELECT id, text, hidden, CASE WHEN rated_by_hand THEN significance END FROM turn"
+        " WHERE chat_id = ? AND (anchor_id, id) <= (?, ?)"
+        " AND (edited_by IS NOT NULL OR hidden OR rated_by_hand)",
         (turn.chat_id, turn.anchor_id, turn.id),
     )
     branch_id = fork(txn, turn, name)
     txn.append(BranchSwitched(branch_id=branch_id), chat_id=turn.chat_id)
     _hold(txn, turn)
-    for turn_id, text, hidden in stood:
+    for turn_id, text, hidden, rated in stood:
         _stand(txn, turn.chat_id, turn_id, text, bool(hidden))
+        _rate(txn, turn.chat_id, turn_id, rated)
     return branch_id
 
 
@@ -73,6 +83,13 @@ def _stand(txn: Txn, chat_id: int, turn_id: int, text: str, hidden: bool) -> Non
         txn.append(TurnEdited(turn_id=turn_id, text=text), chat_id=chat_id)
     if bool(found[1]) != hidden:
         txn.append(TurnHidden(turn_id=turn_id, hidden=hidden), chat_id=chat_id)
+
+
+def _rate(txn: Txn, chat_id: int, turn_id: int, rated: Significance | None) -> None:
+    """Let a shared turn matter as much as a person had said it does."""
+    found = row(txn.connection, "SELECT significance, rated_by_hand FROM turn WHERE id = ?", (turn_id,))
+    if rated is not None and found is not None and found != (rated, 1):
+        txn.append(SignificanceScored(turn_id=turn_id, score=rated), chat_id=chat_id)
 
 
 def short(turn: Turn) -> str:

@@ -92,7 +92,7 @@ class LongWork:
 
     def replayable(self) -> list[str]:
         """The stages that may be replayed."""
-        return sorted(name for name, one in self.stages.items() if one.lane == "bookkeeping")
+        return sorted(name for name, one in self.stages.items() if one.replayable)
 
     async def planned(self, asked: Replay) -> list[Planned]:
         """What a replay would do; nothing is done."""

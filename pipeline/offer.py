@@ -39,7 +39,8 @@ class Offer:
     works: bool
     found: tuple[Found, ...] = ()
     looked: bool = False
-    _choosing: trio.Lock = field(default_factory=trio.Lock)
+    changing: trio.Lock = field(default_factory=trio.Lock)
+    """Held by whoever rewrites the files."""
 
     async def look(self) -> None:
         """Ask the usual ports; takes less than half a second."""
@@ -53,7 +54,7 @@ class Offer:
             Invalid: the endpoint or a file is not right; Conflict: the name stands for another address;
             EndpointFailed: it does not answer. Nothing was changed.
         """
-        async with self._choosing:
+        async with self.changing:
             plan = partial(plan_endpoint, name=name, key=key, suggested=self._program_at(section.base_url))
             planned = await trio.to_thread.run_sync(plan, self.paths, self.environ, section)
             opened = await self._tried(planned)

@@ -53,7 +53,7 @@ class Play:
 
     def __init__(self, store: Store, foreground: Foreground | None = None) -> None:
         self._store = store
-        self._foreground = foreground or Foreground()
+        self.foreground = foreground or Foreground()
 
     async def author_bot(self, bot: BotAuthored) -> int:
         return (await self._do(lambda txn: txn.append(bot))).id
@@ -167,7 +167,7 @@ class Play:
             )
         turn = TurnUser(text=text)
         accepted = await self._do(lambda txn: _accept(txn, chat_id, turn, key))
-        await self._foreground.calm(within_s=STEP_BACK_S)
+        await self.foreground.calm(within_s=STEP_BACK_S)
         return accepted
 
     async def stop(self, chat_id: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import apsw
 import trio
 
-from pipeline.stage import Lane, Stage
+from pipeline.stage import Stage
 from pipeline.undertakings import Report
 from store import interventions, log, replays, views
 from store.errors import FabulaError, NotFound, Refused
@@ -63,10 +63,10 @@ def replayable(stages: Stages, name: str) -> Stage:
     Raises:
         NotFound: there is none; Refused: what it does is part of the play and cannot be done twice.
     """
-    bookkeeping = ", ".join(sorted(n for n, one in stages.items() if one.lane is Lane.BOOKKEEPING))
+    bookkeeping = ", ".join(sorted(n for n, one in stages.items() if one.replayable))
     if name not in stages:
         raise NotFound(f"There is no stage {name!r}.", hint=f"Stages that can be replayed: {bookkeeping}.")
-    if stages[name].lane is not Lane.BOOKKEEPING:
+    if not stages[name].replayable:
         raise Refused(
             f"The stage {name!r} is part of the play itself and is not replayed.",
             hint=f"Stages that can be replayed: {bookkeeping}.",

@@ -62,7 +62,7 @@ class Rewriting:
         """
 
         def step(txn: Txn) -> int:
-            turn = _turn(txn.connection, chat_id, turn_id)
+            turn = live_turn(txn.connection, chat_id, turn_id)
             given = _floor_of(txn.connection, turn)
             quiet(txn.connection, chat_id)
             if branch:
@@ -106,7 +106,7 @@ class Rewriting:
         edited = TurnEdited(turn_id=turn_id, text=text)
 
         def step(txn: Txn) -> int | None:
-            turn = _turn(txn.connection, chat_id, turn_id)
+            turn = live_turn(txn.connection, chat_id, turn_id)
             return None if turn.text == edited.text else txn.append(edited, chat_id=chat_id).id
 
         return await self._do(step)
@@ -115,7 +115,7 @@ class Rewriting:
         """Leave a turn out of view and prompt, or take it in again."""
 
         def step(txn: Txn) -> int | None:
-            if _turn(txn.connection, chat_id, turn_id).hidden == hidden:
+            if live_turn(txn.connection, chat_id, turn_id).hidden == hidden:
                 return None
             return txn.append(TurnHidden(turn_id=turn_id, hidden=hidden), chat_id=chat_id).id
 
@@ -125,7 +125,7 @@ class Rewriting:
         """What would fall if the turn were retracted."""
 
         def look(db: apsw.Connection) -> Falls:
-            _turn(db, chat_id, turn_id)
+            live_turn(db, chat_id, turn_id)
             return falls(db, turn_id)
 
         return await self._store.read(look)
@@ -138,7 +138,7 @@ class Rewriting:
         """
 
         def step(txn: Txn) -> Falls:
-            _turn(txn.connection, chat_id, turn_id)
+            live_turn(txn.connection, chat_id, turn_id)
             falling = falls(txn.connection, turn_id)
             if total is not None and falling.total != total:
                 raise Conflict(
@@ -152,7 +152,7 @@ class Rewriting:
 
     async def fork(self, chat_id: int, turn_id: int, name: str) -> int:
         """A branch that shares the story up to the exchange of this turn; the story goes on where it is."""
-        return await self._do(lambda txn: fork(txn, _turn(txn.connection, chat_id, turn_id), name))
+        return await self._do(lambda txn: fork(txn, live_turn(txn.connection, chat_id, turn_id), name))
 
     async def rewind(self, chat_id: int, turn_id: int, name: str = "") -> int:
         """Go back to a turn: a new branch from there, in which the story goes on. What came after it stays
@@ -242,7 +242,7 @@ def falls(db: apsw.Connection, turn_id: int) -> Falls:
     return Falls(turn_id, len(falling), dict(Counter(one.kind for one in falling)), tuple(texts))
 
 
-def _turn(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:
+def live_turn(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:
     """A turn that counts, of a chat that may be played in."""
     open_chat(db, chat_id)
     found = row(db, "SELECT chat_id FROM turn WHERE id = ?", (turn_id,))
@@ -275,7 +275,7 @@ def _floor_of(db: apsw.Connection, turn: Turn) -> Event[FloorGiven]:
 
 def _later(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:
     """A turn after which something was said."""
-    turn = _turn(db, chat_id, turn_id)
+    turn = live_turn(db, chat_id, turn_id)
     later = "SELECT 1 FROM turn WHERE chat_id = ? AND (anchor_id, id) > (?, ?) LIMIT 1"
     if row(db, later, (chat_id, turn.anchor_id, turn.id)) is None:
         raise Refused(f"Nothing was said after “{short(turn)}”.", hint="It is the last turn.")

@@ -49,9 +49,16 @@ class Stage:
     timeout_s: float | None
     durable: bool
     awaits: tuple[str, ...] = ()
+    once: bool = False
+    """Bookkeeping whose outcome is part of the play: it is not run again for what it has answered."""
 
     def __call__(self, event: Event[Any], ctx: "Context") -> Emits:
         return self.actor(event, ctx)
+
+    @property
+    def replayable(self) -> bool:
+        """Whether it may answer an event again, and take back what it had answered."""
+        return self.lane is Lane.BOOKKEEPING and not self.once
 
     @property
     def route(self) -> Route:
@@ -68,12 +75,13 @@ def stage(
     timeout_s: float | None = 30.0,
     durable: bool = False,
     awaits: tuple[str, ...] = (),
+    once: bool = False,
 ) -> Callable[[Callable[[Event[Any], "Context"], Emits]], Stage]:
     """Declare the stage an async generator serves. Bookkeeping is retried for about a day, then dead."""
 
     def declare(actor: Callable[[Event[Any], "Context"], Emits]) -> Stage:
         patience = retry or Retry(attempts=12, base_s=2.0, cap_s=4 * 3600.0)
-        return Stage(name, on, actor, lane, priority, patience, timeout_s, durable, awaits)
+        return Stage(name, on, actor, lane, priority, patience, timeout_s, durable, awaits, once)
 
     return declare
 

@@ -1,6 +1,21 @@
-"""Wording: kinds of events in plain words, for whoever is told what falls or what was undone."""
+"""Wording: events and stages in plain words, for whoever is told what falls or what came of a turn."""
 
 from collections.abc import Iterable, Mapping
+
+from store.events import (
+    ActivityChanged,
+    ContainerChanged,
+    ContainerCreated,
+    DecisionDefaulted,
+    EdgeUpdated,
+    EntityChanged,
+    InventoryChanged,
+    MemoryWritten,
+    Payload,
+    SceneOpened,
+    SignificanceScored,
+    WorldChanged,
+)
 
 THINGS: Mapping[str, tuple[str, str]] = {
     "turn.user": ("turn of yours", "turns of yours"),
@@ -49,6 +64,17 @@ THINGS: Mapping[str, tuple[str, str]] = {
 }
 """Kind → one of them, several of them."""
 
+STAGES: Mapping[str, str] = {
+    "remember": "what each bot keeps of it",
+    "significance": "how much it matters",
+    "edges": "how they stand to each other",
+    "activities": "what everybody does and carries",
+    "scene": "place and time",
+    "plot": "what is planned",
+}
+"""Stage → what it makes of a turn."""
+SIGNIFICANCE = ("routine", "notable", "significant", "pivotal")
+
 
 def counted(kinds: Mapping[str, int]) -> list[str]:
     """So many of each, in words. A kind without words of its own is told by its name."""
@@ -61,6 +87,44 @@ def undone(kinds: Iterable[str]) -> str:
     if "branch.switched" in acts:  # whoever goes back takes along how the turns stood: all of it one act
         acts = {"branch.switched": None}
     return f"Undone: {', '.join(_thing(kind, 1) for kind in acts)}."
+
+
+def told(payload: Payload, names: Mapping[int, str]) -> str:  # noqa: PLR0911 - a line for each
+    """What an event says, in a few words."""
+    match payload:
+        case MemoryWritten():
+            return f"{_name(names, payload.owner_id)} remembers “{payload.text}”"
+        case SignificanceScored():
+            return f"{SIGNIFICANCE[payload.score]}{payload.reason and f': {payload.reason}'}"
+        case EdgeUpdated():
+            pair = f"{_name(names, payload.observer_id)} → {_name(names, payload.target_id)}"
+            moved = f"affinity {payload.affinity_delta:+}, trust {payload.trust_delta:+}"
+            return "; ".join((f"{pair}: {moved}", *(f"learned “{fact.text}”" for fact in payload.facts)))
+        case ActivityChanged():
+            slot = f" ({payload.slot})" if payload.slot else ""
+            return f"{_name(names, payload.entity_id)}: {payload.activity or 'nothing in particular'}{slot}"
+        case EntityChanged():
+            given = {"mood": payload.mood, "goals": payload.goals, "status": payload.status}
+            said = [f"{what} {now or 'none'}" for what, now in given.items() if now is not None]
+            return f"{_name(names, payload.entity_id)}: {', '.join(said)}"
+        case InventoryChanged():
+            said = [*(f"gains {one}" for one in payload.gained), *(f"loses {one}" for one in payload.lost)]
+            return f"{_name(names, payload.entity_id)} {', '.join(said)}"
+        case ContainerCreated() | ContainerChanged():
+            return f"{_thing(payload.kind, 1)}: {payload.container.name}"
+        case SceneOpened():
+            return f"{_thing(payload.kind, 1)}{payload.title and f': {payload.title}'}"
+        case WorldChanged():
+            given = {"time": payload.time, "weather": payload.weather}
+            return ", ".join(f"{what}: {now or 'not told'}" for what, now in given.items() if now is not None)
+        case DecisionDefaulted():
+            return f"could not be decided: {payload.reason or payload.error_class.value}"
+        case _:
+            return _thing(payload.kind, 1)
+
+
+def _name(names: Mapping[int, str], entity_id: int) -> str:
+    return names.get(entity_id, "somebody")
 
 
 def _thing(kind: str, number: int) -> str:

@@ -13,15 +13,17 @@ from typing import Literal, cast, get_args
 
 import apsw
 
+from store import shelves
 from store.copies import checked, copy
 from store.database import connect, disk_full, writable_folder
 from store.errors import FabulaError, NotFound, StoreFailed
 from store.locks import held_lock
 from store.placing import PART, placed
-from store.stamps import DAY_MS, PATTERN, moment, ms_of, stamp
+from store.shelves import Named
+from store.stamps import DAY_MS, PATTERN, moment
 
 Why = Literal["nightly", "by-hand", "before-restore"]
-NAME = re.compile(rf"fabula-({PATTERN})-({'|'.join(get_args(Why))})\.db")
+NAME = re.compile(rf"fabula-(?P<at>{PATTERN})-(?P<why>{'|'.join(get_args(Why))})\.db")
 DAYS = 7
 WEEKS = 4
 ASKED_FOR_DAYS = 14
@@ -39,21 +41,12 @@ class Backup:
 
 
 def listed(folder: Path) -> list[Backup]:
-    """The backups in the folder, newest first; other files are none of ours."""
-    if not folder.is_dir():
-        return []
-    found = (_backup(path) for path in folder.iterdir())
-    return sorted((one for one in found if one is not None), key=lambda one: one.made_at, reverse=True)
+    """The backups in the folder, newest first."""
+    return shelves.listed(folder, NAME, _backup)
 
 
-def _backup(path: Path) -> Backup | None:
-    named = NAME.fullmatch(path.name)
-    if named is None:
-        return None
-    try:
-        return Backup(path, ms_of(named[1]), cast("Why", named[2]), path.stat().st_size)
-    except (ValueError, OSError):  # no such day, or rotated away since the folder was read
-        return None
+def _backup(path: Path, named: Named) -> Backup:
+    return Backup(path, shelves.made_at(named), cast("Why", named["why"]), path.stat().st_size)
 
 
 def is_due(folder: Path, now: int) -> bool:
@@ -77,22 +70,12 @@ def make(database: Path, folder: Path, *, why: Why, now: int) -> Backup:
     with held_lock(folder / ".making"):
         for abandoned in folder.glob(f".*{PART}"):
             abandoned.unlink(missing_ok=True)
-        path = _free_path(folder, why, now)
+        path = shelves.free_path(folder, NAME, lambda at: f"fabula-{at}-{why}.db", now)
         _write(database, path)
-        made = _backup(path)
-        if made is None:
-            raise StoreFailed(f"The backup {path} has vanished.", hint="Check the disk.")
+        made = shelves.just_made(path, NAME, _backup)
         if why != "before-restore":  # or the very backup that is being restored might make room for it
             rotate(folder, now=made.made_at)
     return made
-
-
-def _free_path(folder: Path, why: Why, now: int) -> Path:
-    """Names tell milliseconds; a second backup in the same one is put a little later."""
-    taken = {one.made_at for one in listed(folder)}
-    while now in taken:
-        now += 1
-    return folder / f"fabula-{stamp(now)}-{why}.db"
 
 
 def _write(database: Path, path: Path) -> None:

@@ -15,7 +15,7 @@ from store.projections import project
 from store.rebuild import scratch
 from store.rows import row, rows
 
-CHOICES = ("turn.retracted", "turn.selected", "turn.edited", "turn.hidden", "branch.switched")
+REWRITINGS = ("turn.retracted", "turn.selected", "turn.edited", "turn.hidden", "branch.switched")
 CORRECTIONS = (
     "activity.changed",
     "author_note.set",
@@ -36,6 +36,7 @@ CORRECTIONS = (
     "memory.witness_changed",
     "scene.closed",
     "scene.opened",
+    "significance.scored",
     "time.skip_requested",
     "story_event.cancelled",
     "story_event.completed",
@@ -47,7 +48,7 @@ CORRECTIONS = (
     "thread.updated",
     "world.changed",
 )
-UNDOABLE = (*CHOICES, *CORRECTIONS)
+UNDOABLE = (*REWRITINGS, *CORRECTIONS)
 """What can be undone where a person did it by hand."""
 BEGINNINGS = ("chat.started", "opening.confirmed")
 SAID = (

@@ -17,7 +17,7 @@ from store.database import connect, translated
 from store.errors import Conflict, Refused
 from store.events import ChatPurged
 from store.live import LiveSet
-from store.projections import OF_CHATS, PROJECTIONS, clear_chat
+from store.projections import INDEXES, OF_CHATS, PROJECTIONS, clear_chat
 from store.rows import row, rows
 from store.txn import Txn
 
@@ -82,7 +82,8 @@ def purge(txn: Txn, chat_id: int, database: Path) -> Purge:
     with _overwriting(db), _deletable(db, gone):
         clear_chat(db, chat_id)
         live.store(db, chat_id, LiveSet())
-        db.execute("INSERT INTO memory_text(memory_text) VALUES ('optimize')")  # deleted words linger else
+        for index in INDEXES:
+            db.execute(f"INSERT INTO {index}({index}) VALUES ('optimize')")  # deleted words linger else
         db.executemany("DELETE FROM vector WHERE digest = ?", [(digest,) for digest in vectors])
         for table, where in _dependent(db):
             db.execute(f"DELETE FROM {table} WHERE {where}", (chat_id,))

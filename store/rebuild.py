@@ -14,12 +14,12 @@ import apsw
 from store import live, log, trail
 from store.events import Event
 from store.live import Judge, LiveSet
-from store.projections import PROJECTIONS, clear, clear_chat, project
+from store.projections import INDEXES, PROJECTIONS, clear, clear_chat, project
 from store.rows import row
 
 Progress = Callable[[int], None]
-KEYS = {"memory_text": "rowid,"}
-"""What `*` leaves out: the search index is keyed by its rowid."""
+KEYS = dict.fromkeys(INDEXES, "rowid,")
+"""What `*` leaves out: a search index is keyed by its rowid."""
 TRAILED = 2_000
 """Of a chat that is folded again from its beginning, so many of the newest events leave a trail."""
 

@@ -54,7 +54,7 @@ def checked(opened: Opened, *, accept_edited: bool = False) -> Arriving:
     if opened.edited and not accept_edited:
         raise Refused(
             f"The snapshot {opened.path} was edited since Fabula wrote it: its digest does not match.",
-            hint="If that was you and is right, give --accept-edited.",
+            hint="If that was you and is right, say so: the box on the page, or --accept-edited.",
         )
     content = opened.content
     arriving = Arriving(

@@ -131,7 +131,17 @@ def read(path: Path, *, limit_bytes: int = MAX_BYTES) -> Opened:
         Invalid: it is too large, cut off, no JSON, no snapshot, or a field of it does not fit.
         DataFromNewerVersion: a later Fabula wrote it.
     """
-    plain = _parsed(path, _bytes_of(path, limit_bytes))
+    return opened(path, _bytes_of(path, limit_bytes), limit_bytes=limit_bytes)
+
+
+def opened(path: Path, found: bytes, *, limit_bytes: int = MAX_BYTES) -> Opened:
+    """A snapshot of which these are the bytes; `path` is what it is called when something is wrong with it.
+
+    Raises:
+        Invalid, DataFromNewerVersion: as in `read`.
+    """
+    _refuse_more(path, len(found), limit_bytes)
+    plain = _parsed(path, found)
     if not isinstance(plain, dict) or plain.get("format") != FORMAT:
         raise Invalid(f"{path} is no snapshot of Fabula's.", hint="`fabula snapshots` lists them.")
     version = plain.get("version")
@@ -168,21 +178,21 @@ def _bytes_of(path: Path, limit_bytes: int) -> bytes:
     if not path.is_file():
         raise NotFound(f"There is no snapshot {path}.", hint="`fabula snapshots` lists them.")
     try:
-        size = path.stat().st_size
-        if size <= limit_bytes:
-            with path.open("rb") as handle:
-                found = handle.read(limit_bytes + 1)
-            size = len(found)
+        _refuse_more(path, path.stat().st_size, limit_bytes)
+        with path.open("rb") as handle:
+            return handle.read(limit_bytes + 1)
     except OSError as error:
         raise Invalid(
             f"The file {path} cannot be read.", hint="Check its permissions and the disk.", detail=str(error)
         ) from error
+
+
+def _refuse_more(path: Path, size: int, limit_bytes: int) -> None:
     if size > limit_bytes:
         raise Invalid(
             f"{path} has {size / 1e6:.1f} MB; a snapshot has at most {limit_bytes / 1e6:.1f} MB.",
             hint="Check that it is the right file. A whole database is restored with `fabula restore`.",
         )
-    return found
 
 
 def _parsed(path: Path, found: bytes) -> object:

@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 import apsw
 
-from store import log, views
+from store import log, shelves, views
 from store.database import writable_folder
 from store.errors import Refused, StoreFailed
 from store.events import YOU, Event
@@ -22,10 +22,11 @@ from store.events.references import Reference, referred
 from store.events.relationships import MAX_FACTS
 from store.placing import placed
 from store.rows import row, rows
+from store.shelves import Named
 from store.snapshot_files import MAX_BYTES, Content, EventLine, Head, RunLine, Why, head_of, text_of
-from store.stamps import DAY_MS, PATTERN, ms_of, stamp
+from store.stamps import DAY_MS, PATTERN
 
-NAME = re.compile(rf"chat-(\d{{1,15}})-({PATTERN})-({'|'.join(get_args(Why))})\.json")
+NAME = re.compile(rf"chat-(?P<chat>\d{{1,15}})-(?P<at>{PATTERN})-(?P<why>{'|'.join(get_args(Why))})\.json")
 AUTOMATIC_DAYS = 14
 LINE_CHARS = 200
 Known = dict[Reference, set[int]]
@@ -62,10 +63,7 @@ def take(db: apsw.Connection, folder: Path, chat_id: int, *, why: Why, now: int,
     with _one_moment(db):
         content = content_of(db, chat_id, why=why, now=now, note=note)
     writable_folder(folder)
-    path = folder / f"chat-{chat_id}-{stamp(now)}-{why}.json"
-    while path.exists():
-        now += 1
-        path = folder / f"chat-{chat_id}-{stamp(now)}-{why}.json"
+    path = free_path(folder, chat_id, why, now)
     try:
         with placed(path) as part:
             _write(content, part)
@@ -75,6 +73,10 @@ def take(db: apsw.Connection, folder: Path, chat_id: int, *, why: Why, now: int,
         ) from error
     prune(folder, now=now)
     return path
+
+
+def free_path(folder: Path, chat_id: int, why: Why, at: int) -> Path:
+    return shelves.free_path(folder, NAME, lambda stamped: f"chat-{chat_id}-{stamped}-{why}.json", at)
 
 
 @contextmanager
@@ -227,23 +229,29 @@ def _line(event: Event[Any], known: Known) -> EventLine:
     )
 
 
-def listed(folder: Path) -> list[Snapshot]:
-    """The snapshots in the folder, newest first; files with other names are none of ours."""
-    if not folder.is_dir():
-        return []
-    found = (_snapshot(path) for path in folder.iterdir())
-    return sorted((one for one in found if one is not None), key=lambda one: one.made_at, reverse=True)
+def listed(folder: Path, *, chat_id: int | None = None) -> list[Snapshot]:
+    """The snapshots in the folder, or those of one chat, newest first."""
+    found = shelves.listed(folder, NAME, _snapshot)
+    return [one for one in found if chat_id in (None, one.chat_id)]
 
 
-def _snapshot(path: Path) -> Snapshot | None:
-    named = NAME.fullmatch(path.name)
-    if named is None:
-        return None
-    try:
-        size, made_at = path.stat().st_size, ms_of(named[2])
-    except (ValueError, OSError):
-        return None
-    return Snapshot(path, int(named[1]), made_at, named[3], size, head_of(path))
+def _snapshot(path: Path, named: Named) -> Snapshot:
+    at, size = shelves.made_at(named), path.stat().st_size
+    return Snapshot(path, int(named["chat"]), at, named["why"], size, head_of(path))
+
+
+def named(folder: Path, name: str) -> Snapshot:
+    """The snapshot of that file name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return of(shelves.found(folder, NAME, name, hint="`fabula snapshots` lists what is there."))
+
+
+def of(path: Path) -> Snapshot:
+    """A file that is there, as it is listed."""
+    return shelves.just_made(path, NAME, _snapshot)
 
 
 def prune(folder: Path, *, now: int) -> list[Path]:

@@ -14,7 +14,7 @@ from typing import Any
 import apsw
 
 from store.events import Event
-from store.projections import OF_CHATS, index_again
+from store.projections import INDEXED_AGAIN, OF_CHATS
 from store.projections.fold import FOREVER
 from store.rows import row, rows
 
@@ -78,19 +78,20 @@ def retold(db: apsw.Connection, chat_id: int, control_id: int) -> None:
 
 def take_back(db: apsw.Connection, chat_id: int, event_id: int) -> None:
     """Undo what the chat's events from this one on have changed, the newest first."""
-    memories: set[int] = set()
+    touched: dict[str, set[int]] = {table: set() for table in INDEXED_AGAIN}
     kept = "FROM trail WHERE chat_id = ? AND id >= ?"
     for (changes,) in rows(db, f"SELECT changes {kept} ORDER BY id DESC", (chat_id, event_id)):
         for table, row_id, old in reversed(json.loads(changes)):
-            if table == "memory":
-                memories.add(row_id)
+            if table in touched:
+                touched[table].add(row_id)
             if old is None:
                 db.execute(f"DELETE FROM {table} WHERE id = ?", (row_id,))
             else:
                 marks = ", ".join("?" * len(old))
                 db.execute(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", old)
     db.execute(f"DELETE {kept}", (chat_id, event_id))
-    index_again(db, memories)
+    for table, ids in touched.items():
+        INDEXED_AGAIN[table](db, ids)
 
 
 def _prune(db: apsw.Connection, chat_id: int) -> None:

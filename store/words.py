@@ -38,13 +38,17 @@ def terms_of(text: str) -> tuple[str, ...]:
 
     Each is letters and digits only, so that nothing a person writes is ever part of the query's grammar.
     """
-    found: dict[str, None] = {}
-    for word in _WORD.findall(_spaced(text).lower()):
-        if word not in STOP_WORDS:
-            found[word] = None
-            if len(found) == MAX_TERMS:
-                break
-    return tuple(found)
+    return tuple(dict.fromkeys(word for word in words_of(text) if word not in STOP_WORDS))[:MAX_TERMS]
+
+
+def words_of(text: str) -> tuple[str, ...]:
+    """All words of a text in their order, letters and digits only; an unbroken run in pairs."""
+    return tuple(_WORD.findall(_spaced(text).lower()))
+
+
+def unbroken_in(text: str) -> tuple[str, ...]:
+    """The runs of a text that no white space divides into words."""
+    return tuple(_UNBROKEN.findall(text))
 
 
 def _spaced(text: str) -> str:

@@ -14,6 +14,13 @@ from store.database import connect, prepare
 os.environ.setdefault("FABULA_EMBED", "off")
 """Programs that tests start do not load the embedding model; the tests about it ask for it by name."""
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it
+ROOM_BYTES = 4 * 2**30
+if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+"""Thousands of small databases were synced to a disk that nobody reads again. No test asks what survives a
+power cut, so they lie in memory where there is room."""
+
 settings.register_profile(
     "fabula", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
@@ -33,27 +40,29 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "chat.db"
     prepare(path)
     connection = connect(path, query_only=False)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE")
+    connection.execute("PRAGMA journal_mode = DELETE")  # a file that can be copied by itself
     connection.close()
     return path
 
 
+KEPT_FRESH = 20
+"""More than one example of a property uses at once; two thousand of them would fill the memory."""
+
+
 @pytest.fixture
-def fresh_path(migrated: Path, tmp_path: Path) -> Iterator[Callable[[], Path]]:
-    """Makes one more fresh database file each time it is called."""
+def fresh_path(migrated: Path, tmp_path: Path) -> Callable[[], Path]:
+    """Makes one more fresh database file each time it is called, and lets those of long ago go."""
     made = 0
 
     def make() -> Path:
         nonlocal made
         made += 1
+        shutil.rmtree(tmp_path / f"data{made - KEPT_FRESH}", ignore_errors=True)
         folder = tmp_path / f"data{made}"
         folder.mkdir()
         return Path(shutil.copy(migrated, folder / "chat.db"))
 
-    return_value = make
-    yield return_value
-    for folder in tmp_path.glob("data*"):
-        shutil.rmtree(folder, ignore_errors=True)
+    return make
 
 
 @pytest.fixture

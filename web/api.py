@@ -10,7 +10,19 @@ from store import queries, views
 from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
 from store.ledger import STATES
-from web import api_history, api_state, why, work
+from web import (
+    api_history,
+    api_kept,
+    api_state,
+    budgeting,
+    deriving,
+    inspector,
+    rating,
+    searching,
+    settings,
+    why,
+    work,
+)
 from web.api_history import turns_out
 from web.endpoints import chosen
 from web.events import chat_events
@@ -185,8 +197,14 @@ OPERATIONS: Sequence[Operation] = (
         headers=("Last-Event-ID",),
     ),
     *api_state.OPERATIONS,
+    *deriving.OPERATIONS,
     *api_history.OPERATIONS,
+    *api_kept.OPERATIONS,
     *why.OPERATIONS,
+    *inspector.OPERATIONS,
+    *rating.OPERATIONS,
+    *budgeting.OPERATIONS,
+    *searching.OPERATIONS,
     *work.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
     Operation(
@@ -221,6 +239,7 @@ OPERATIONS: Sequence[Operation] = (
         look_for_endpoints,
         gives=EndpointsOut,
     ),
+    *settings.OPERATIONS,
     Operation("GET", "/healthz", "Ready, or why not", health, gives=HealthOut),
     Operation("GET", "/metrics", "Prometheus metrics", metrics),
 )

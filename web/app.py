@@ -12,7 +12,25 @@ from starlette.types import Scope
 
 from pipeline.engine import Engine
 from store.errors import FabulaError
-from web import api, branching, drawer, endpoints, opening, pages, past, transcript, why, work
+from web import (
+    api,
+    branching,
+    budgeting,
+    deriving,
+    drawer,
+    endpoints,
+    inspector,
+    kept,
+    opening,
+    pages,
+    past,
+    rating,
+    searching,
+    settings,
+    transcript,
+    why,
+    work,
+)
 from web.errors import on_bug, on_fabula_error, on_http_error, on_leaving
 from web.openapi import openapi
 from web.security import Gate
@@ -36,8 +54,15 @@ def routes() -> list[BaseRoute]:
         *endpoints.routes(),
         *past.routes(),
         *branching.routes(),
+        *deriving.routes(),
+        *kept.routes(),
         *drawer.routes(),
         *why.routes(),
+        *inspector.routes(),
+        *settings.routes(),
+        *rating.routes(),
+        *budgeting.routes(),
+        *searching.routes(),
         *work.routes(),
         *opening.routes(),
         *api.routes(),
@@ -50,7 +75,7 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
     """The application for one engine. `host` is the address it is served at, for the Host check."""
     app = Starlette(
         routes=routes(),
-        middleware=[Middleware(Gate, host=host, token=token)],
+        middleware=[Middleware(Gate, host=host, token=token, rooms=kept.ROOMS)],
         exception_handlers={
             FabulaError: on_fabula_error,
             ValidationError: on_fabula_error,

@@ -10,7 +10,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pipeline.inference.errors import EndpointFailed
-from store.errors import Conflict, DiskFull, FabulaError, Invalid, NotFound, Refused, StoreFailed
+from store.errors import (
+    Conflict,
+    DataFromNewerVersion,
+    DiskFull,
+    FabulaError,
+    Invalid,
+    NotFound,
+    Refused,
+    StoreFailed,
+)
 from web.models import MAX_ID_DIGITS, EndpointIn, ErrorOut, ErrorText
 from web.security import HEADERS
 from web.templates import page
@@ -20,6 +29,7 @@ KINDS: tuple[tuple[type[FabulaError], int, str], ...] = (
     (Invalid, 422, "Nothing was changed."),
     (Conflict, 409, "Nothing was changed."),
     (Refused, 409, "Nothing was changed."),
+    (DataFromNewerVersion, 422, "Nothing was changed."),
     (DiskFull, 507, "This was not saved. Everything saved before is safe."),
     (StoreFailed, 503, "The story cannot be read or written just now. What was saved stays saved."),
     (EndpointFailed, 502, "Nothing was changed: what narrated before narrates on."),
@@ -27,7 +37,7 @@ KINDS: tuple[tuple[type[FabulaError], int, str], ...] = (
 )
 """Kind of error → HTTP status, and what it means to the person who meets it."""
 SHOWN_VALUE_CHARS = 60
-SECRETIVE = frozenset({EndpointIn.__name__})
+SECRETIVE = frozenset({EndpointIn.__name__, "EndpointChangeIn"})
 """What may hold a key, perhaps under a misspelt name: none of its values is said again."""
 _OF_AN_ID = re.compile(r"/(bot|chat|run|turn)s/([^/]+)")
 _WHERE_TO_LOOK = "Check the address, or go back to the chats."

@@ -68,3 +68,22 @@ class DraftOut(BaseModel):
 
 class UndoneOut(BaseModel):
     kinds: list[str] = Field(description="What was undone")
+
+
+class DerivedOut(Out):
+    stage: str
+    about: str = Field(description="What the stage makes of a turn, in words")
+    told: list[str] = Field(description="What came of the turn and counts until now")
+    of_old_words: bool = Field(description="The turn was edited since")
+    under_way: bool = Field(description="The stage is to answer the turn, for the first time or again")
+
+
+class DeriveIn(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    stages: list[str] = Field(description="Which of the stages to run again for this turn")
+
+
+class DerivingOut(BaseModel):
+    stages: list[str] = Field(
+        description="Those that run again; one that was under way already is left to it"
+    )

@@ -45,16 +45,17 @@ def _operation(one: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parameters(one: Operation) -> list[dict[str, Any]]:
-    whole = {"type": "integer", "minimum": 1}
+    whole, from_zero = {"type": "integer", "minimum": 1}, {"type": "integer", "minimum": 0}
     named: dict[str, Any] = {
-        "after": {"type": "integer", "minimum": 0},
+        "after": from_zero,
         "state": {"type": "string", "enum": STATES},
         **dict.fromkeys(("before", "limit", "chat", "owner"), whole),
+        **dict.fromkeys(("offset", "speaker", "significance"), from_zero),
     }
     text = {"type": "string"}
     return [
         *(
-            {"name": name, "in": "path", "required": True, "schema": whole}
+            {"name": name, "in": "path", "required": True, "schema": whole if name.endswith("_id") else text}
             for name in re.findall(r"{(\w+)}", one.path)
         ),
         *({"name": name, "in": "query", "schema": named.get(name, text)} for name in one.queries),

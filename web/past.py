@@ -118,7 +118,7 @@ ACTS = (
 )
 
 
-def _named(request: Request) -> tuple[Chat, Turn]:
+def turn_of(request: Request) -> tuple[Chat, Turn]:
     """A turn that counts, and its chat."""
     db = engine_of(request).store.hot
     chat = views.chat(db, request.path_params["chat_id"])
@@ -129,7 +129,7 @@ def _named(request: Request) -> tuple[Chat, Turn]:
 
 
 async def _asked(request: Request, act: Act, typed: Typed, status: int = 200) -> Response:
-    chat, turn = _named(request)
+    chat, turn = turn_of(request)
     engine = engine_of(request)
     speaker_id = YOU if turn.speaker_id is None else turn.speaker_id
     values: dict[str, Any] = {

@@ -6,9 +6,10 @@ rebinding), writes must come from our own pages, and nothing is loaded or framed
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from html import escape
 from http.cookies import CookieError, SimpleCookie
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -28,7 +29,7 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 COOKIE = "fabula_token"
 STATIC = "/static/"
-TOO_LARGE = f"The request is larger than {MAX_BODY_BYTES // 1024 // 1024} MB."
+TOO_LARGE = 413
 HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
@@ -50,10 +51,14 @@ class Refusal(NamedTuple):
 
 
 class Gate:
-    """ASGI middleware that lets a request through, or answers why not."""
+    """ASGI middleware that lets a request through, or answers why not. `rooms` are the addresses that take
+    more than others, with how many bytes."""
 
-    def __init__(self, app: App, *, host: str, token: SecretStr | None) -> None:
+    def __init__(
+        self, app: App, *, host: str, token: SecretStr | None, rooms: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self._app = app
+        self._rooms = rooms
         self._hosts = LOOPBACK_HOSTS | {host.lower(), f"[{host.lower()}]"}
         self._open_host = host in ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
         self._token = token
@@ -69,7 +74,8 @@ class Gate:
         elif self._cookie(scope) is not None and scope["method"] == "GET" and _wants_page(scope, headers):
             await _go_on(_with_headers(send, self._cookie(scope)), _without_token(scope))
         else:
-            await self._app(scope, _limited(receive), _with_headers(send, self._cookie(scope)))
+            receive = _limited(receive, self._room(scope))
+            await self._app(scope, receive, _with_headers(send, self._cookie(scope)))
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> Refusal | None:
         host = headers.get("host", "").lower()
@@ -79,12 +85,15 @@ class Gate:
             )
         if scope["method"] not in SAFE_METHODS and not _from_own_page(headers, host):
             return Refusal(403, "This request came from another web page.", "Use Fabula's own page.")
-        if int(headers.get("content-length") or 0) > MAX_BODY_BYTES:
-            return Refusal(413, TOO_LARGE, "Send less at once.")
+        if int(headers.get("content-length") or 0) > self._room(scope):
+            return Refusal(TOO_LARGE, _too_large(self._room(scope)), "Send less at once.")
         if self._token is not None and not self._knows_token(scope, headers):
             do = "Open it once with ?token=… in the address, or send the token as Authorization: Bearer."
             return Refusal(401, "This Fabula asks for a token.", do)
         return None
+
+    def _room(self, scope: Scope) -> int:
+        return self._rooms.get(scope["path"], MAX_BODY_BYTES)
 
     def _knows_token(self, scope: Scope, headers: dict[str, str]) -> bool:
         if scope["path"].startswith(STATIC):
@@ -148,7 +157,11 @@ def _from_own_page(headers: dict[str, str], host: str) -> bool:
     return origin is None or urlsplit(origin).netloc == host
 
 
-def _limited(receive: Receive) -> Receive:
+def _too_large(room: int) -> str:
+    return f"The request is larger than {room // 1024 // 1024} MB."
+
+
+def _limited(receive: Receive, room: int) -> Receive:
     """Count a body that announced no length; reading it raises once there is too much."""
     size = 0
 
@@ -156,10 +169,10 @@ def _limited(receive: Receive) -> Receive:
         nonlocal size
         message = await receive()
         size += len(message.get("body", b""))
-        if size > MAX_BODY_BYTES:
+        if size > room:
             if message.get("more_body"):
                 await _drain(receive)
-            raise HTTPException(413, TOO_LARGE)
+            raise HTTPException(TOO_LARGE, _too_large(room))
         return message
 
     return counted
@@ -197,7 +210,7 @@ async def _answer(send: Send, receive: Receive, refusal: Refusal, *, as_page: bo
     start = {"type": "http.response.start", "status": refusal.status, "headers": headers}
     await _with_headers(send, None)(start)
     await send({"type": "http.response.body", "body": body, "more_body": True})
-    if refusal.what == TOO_LARGE:
+    if refusal.status == TOO_LARGE:
         await _drain(receive)
     await send({"type": "http.response.body", "body": b""})
 

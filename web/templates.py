@@ -25,6 +25,11 @@ def _when(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, size // 1000)} kB"
+
+
+TEMPLATES.env.filters["size"] = _size
 TEMPLATES.env.filters["prose"] = _prose
 TEMPLATES.env.filters["when"] = _when
 

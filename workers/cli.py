@@ -26,6 +26,7 @@ from workers import (
     cli_library,
     cli_purge,
     cli_replay,
+    cli_search,
     cli_snapshots,
     cli_tail,
     cli_work,
@@ -243,6 +244,7 @@ def connect(
 
 app.command()(cli_knowing.prompt)
 app.command()(cli_knowing.why)
+app.command()(cli_search.search)
 app.command()(cli_replay.replay)
 app.command()(cli_work.reembed)
 app.command()(cli_doctor.doctor)

@@ -15,7 +15,7 @@ from store.errors import Refused
 from store.store import Store
 from store.views import Turn
 from workers import saying, telling
-from workers.cli_options import Data, Json, Model, paths_of, store_of
+from workers.cli_options import Data, Json, Model, acted, paths_of, store_of
 from workers.terminal import OUT, show_json, show_table, write
 
 T = TypeVar("T")
@@ -167,12 +167,7 @@ def undo(chat: Chat, data: Data = None) -> None:
 
 
 def _done(data: Path | None, act: Callable[[Rewriting], Awaitable[T]]) -> T:
-    async def attached(store: Store) -> T:
-        store.writer.attach(trio.lowlevel.current_trio_token())
-        return await act(Rewriting(store, paths_of(data).snapshots))
-
-    with store_of(data) as store:
-        return trio.run(attached, store)
+    return acted(data, lambda store: act(Rewriting(store, paths_of(data).snapshots)))
 
 
 COMMANDS = (turns, regenerate, swipe, edit_turn, retract, rewind, branches, branch, switch, undo)

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from pipeline.config import load
+from pipeline.inspection import inspect
 from pipeline.prompt.assembly import Layout
 from store import knowing, views
 from store.errors import Invalid
-from workers import telling
+from workers import inspecting, telling
 from workers.cli_options import Data, Json, paths_of, store_of
 from workers.terminal import OUT, show_json, show_table
 
@@ -17,13 +18,20 @@ LAYOUTS: dict[str, Layout] = {"cache": "cache", "classic": "classic"}
 
 
 def prompt(
-    chat: Annotated[int, typer.Argument(help="The chat's id.")],
+    chat: Annotated[int | None, typer.Argument(help="The chat's id; not needed with --turn.")] = None,
+    turn: Annotated[int | None, typer.Option(help="What this reply was told with, and why.")] = None,
     speaker: Annotated[str, typer.Option(help="Whose prompt; the host's by default.")] = "",
     data: Data = None,
     layout: Annotated[str, typer.Option(help="cache or classic.")] = "cache",
     as_json: Json = False,
 ) -> None:
-    """Print what a speaker would be sent now, block by block with token counts."""
+    """Print what a speaker would be sent now, block by block with token counts; or what a reply was sent."""
+    if turn is not None:
+        with store_of(data) as store:
+            inspecting.show(inspect(store.hot, turn, chat), as_json=as_json)
+        return
+    if chat is None:
+        raise Invalid("No chat is named.", hint="Give a chat's id, or a reply with --turn.")
     if layout not in LAYOUTS:
         raise Invalid(f"There is no layout {layout!r}.", hint="Use cache or classic.")
     budgets = load(paths_of(data), os.environ).budget

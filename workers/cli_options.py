@@ -1,12 +1,13 @@
 """Options that several commands share, and what they open."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import apsw
+import trio
 import typer
 
 from pipeline.config_paths import DataPaths, data_paths
@@ -17,6 +18,7 @@ from store.ledger import STATES
 from store.store import Store, open_store
 from workers.program import pipeline_of_actors
 
+T = TypeVar("T")
 Data = Annotated[
     Path | None, typer.Option("--data", help="The data folder. Default: FABULA_DATA, or ./data.")
 ]
@@ -56,3 +58,14 @@ def paths_of(data: Path | None) -> DataPaths:
 
 def store_of(data: Path | None) -> AbstractContextManager[Store]:
     return open_store(paths_of(data).database, pipeline_of_actors().routes)
+
+
+def acted(data: Path | None, act: Callable[[Store], Awaitable[T]]) -> T:
+    """Do one thing with the store, in an event loop of its own."""
+
+    async def attached(store: Store) -> T:
+        store.writer.attach(trio.lowlevel.current_trio_token())
+        return await act(store)
+
+    with store_of(data) as store:
+        return trio.run(attached, store)

@@ -1,14 +1,18 @@
-"""Commands for one chat as a file: take a snapshot, list them, look into one, bring one in as a new chat."""
+"""Commands for one chat as a file: take a snapshot, list them, look into one, bring one in."""
 
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from store import snapshot_arrivals, snapshot_files, snapshots
+from pipeline.keeping import Keeping, Restored
+from store import snapshot_files, snapshots
+from store.errors import Invalid
 from store.snapshots import Snapshot
 from store.stamps import moment
-from workers.cli_options import Data, Json, paths_of, store_of
+from store.store import Store
+from workers.cli_options import Data, Json, acted, paths_of, store_of
 from workers.terminal import OUT, show_json, show_table
 
 File = Annotated[Path, typer.Argument(help="The snapshot; `fabula snapshots` lists them.")]
@@ -63,12 +67,21 @@ def snapshot_show(file: File, as_json: Json = False) -> None:
 def snapshot_restore(
     file: File,
     data: Data = None,
+    as_branch: Annotated[
+        bool, typer.Option("--as-branch", help="As a branch of the chat it was taken of; go on there.")
+    ] = False,
     accept_edited: Annotated[
         bool, typer.Option("--accept-edited", help="Take a file that was edited by hand.")
     ] = False,
 ) -> None:
-    """Bring a snapshot in as a new chat and print its id; nothing else is changed."""
-    arriving = snapshot_arrivals.checked(snapshot_files.read(file), accept_edited=accept_edited)
-    with store_of(data) as store:
-        chat_id = store.writer.call(lambda txn: snapshot_arrivals.bring_in(txn, arriving), durable=True)
-    OUT.print(chat_id)
+    """Bring a snapshot in as a new chat, or as a branch, and print its id; nothing else is changed."""
+    if as_branch and accept_edited:
+        raise Invalid(
+            "Of a file that was edited by hand only a new chat can be made.", hint="Leave out --as-branch."
+        )
+
+    def restore(store: Store) -> Awaitable[Restored]:
+        return Keeping(store, paths_of(data)).restore(file, as_branch=as_branch, accept_edited=accept_edited)
+
+    restored = acted(data, restore)
+    OUT.print(restored.chat_id if restored.branch_id is None else restored.branch_id)

@@ -15,7 +15,7 @@ from pipeline.context import Context, told
 from pipeline.inference.errors import EndpointFailed
 from pipeline.retry import TREATMENTS, delay_s
 from pipeline.stage import Stage
-from store import carrying, ledger, live, replays
+from store import carrying, ledger, live, prompts, replays
 from store.errors import ErrorClass, FabulaError
 from store.events import (
     JUST_CREATED,
@@ -58,6 +58,8 @@ def done(ctx: Context, payloads: Sequence[Payload]) -> Step:
     def step(txn: Txn) -> None:
         wanted = not replays.is_outdone(txn.connection, claim)
         _fence(ledger.finish(txn.connection, claim, "done" if wanted else "cancelled", figures, now=txn.now))
+        if ctx.sent is not None:
+            prompts.keep(txn.connection, claim.run_id, ctx.sent)
         if wanted:
             record(txn, claim, payloads)
         _release(txn, claim)

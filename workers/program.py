@@ -92,7 +92,7 @@ async def open_program(
         consumer = Consumer(store, pipeline, feed, offer.endpoints, counter, foreground) if work else None
         trouble = _trouble(store, offer.endpoints, work)
         play = Play(store, foreground)
-        told = (telemetry.render, trouble, counter, paths.snapshots, longwork)
+        told = (telemetry.render, trouble, counter, pipeline, paths, longwork)
         engine = Engine(store, feed, play, offer.endpoints, offer, work, *told)
         async with trio.open_nursery() as background, trio.open_nursery() as working:
             background.start_soon(feed.run)

@@ -10,14 +10,17 @@ import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator, model_validator
 
 from pipeline.inference.embedded import DEFAULT_CONTEXT, OWN_MODEL_CONTEXT, EmbeddedLlama
+from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.gguf import bundled_model, checked_model
 from pipeline.inference.lines import Patience, Wire, checked_key, trusting_nobody
 from pipeline.inference.metering import Meter, unmetered
-from pipeline.inference.ollama import OllamaEndpoint
-from pipeline.inference.openai import OpenAIEndpoint
+from pipeline.inference.ollama import OllamaEndpoint, chat_models
+from pipeline.inference.openai import PROBE_S, OpenAIEndpoint, listed_models
 from pipeline.inference.types import Endpoint
 
 DEFAULT_OLLAMA = "http://127.0.0.1:11434"
+LISTS = {"openai": "models", "ollama": "/api/tags"}
+"""Where a server lists its models."""
 _CONNECTIONS = 16
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _KEPT_LOCAL = 2
@@ -90,6 +93,27 @@ async def open_endpoint(
         yield _remote(
             profile, Wire(profile.name, _rooted(profile.kind, base_url), client, key, patient, meter)
         )
+
+
+async def models_at(profile: Profile) -> tuple[str, ...]:
+    """The models a server lists; none where it has no such list, or is the embedded one.
+
+    Raises:
+        EndpointFailed: it cannot be reached, or refuses the key.
+    """
+    if profile.kind == "embedded":
+        return ()
+    base_url = profile.base_url or DEFAULT_OLLAMA
+    key = checked_key(profile.api_key.get_secret_value()) if profile.api_key else ""
+    async with _client(base_url) as client:
+        wire = Wire(profile.name, _rooted(profile.kind, base_url), client, key)
+        try:
+            listed = await wire.ask("GET", LISTS[profile.kind], within_s=PROBE_S)
+        except EndpointFailed as error:
+            if error.status == 404:
+                return ()
+            raise
+    return chat_models(listed) if profile.kind == "ollama" else listed_models(listed)
 
 
 def _remote(profile: Profile, wire: Wire) -> Endpoint:

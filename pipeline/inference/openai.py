@@ -156,6 +156,13 @@ class OpenAIEndpoint:
         return told if isinstance(told, dict) else {}
 
 
+def listed_models(listed: object) -> tuple[str, ...]:
+    """The names in a server's list of models."""
+    entries = listed.get("data") if isinstance(listed, dict) else None
+    named = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return tuple(name for entry in named if (name := model_name(entry.get("id"))))
+
+
 def _entry(listed: object, model: str) -> dict[str, Any] | None:
     """The entry of a model in a list of them; without a name, the first."""
     entries = listed.get("data") if isinstance(listed, dict) else None

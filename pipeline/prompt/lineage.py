@@ -61,6 +61,8 @@ UNCHECKED = frozenset(
     {Origin.INSTRUCTION, Origin.PERSONA, Origin.NOTE, Origin.GROUP, Origin.PLACE, Origin.WORLD}
 )
 """Ours, the person's, or plain to everyone in the scene."""
+UNSAID = 2**62
+"""The id of a turn that is only being written, in an estimate: whoever it is said to will perceive it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ def _may_know(piece: Piece, speaker_id: int, known: frozenset[int] | None) -> bo
         return True
     if piece.origin is Origin.CARD:
         return piece.event_ids == (speaker_id,)
+    if piece.origin is Origin.TURN and piece.event_ids == (UNSAID,):
+        return True
     return known is not None and _key(piece) in known
 
 

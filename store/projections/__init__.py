@@ -13,10 +13,14 @@ from store.projections import (
     relationships,
     turns,
 )
-from store.projections.fold import OF_CHATS, PROJECTIONS, clear, clear_chat, project, projects
-from store.projections.memories import index_again
+from store.projections.fold import INDEXES, OF_CHATS, PROJECTIONS, clear, clear_chat, project, projects
+
+INDEXED_AGAIN = {"memory": memories.index_again, "turn": turns.index_again}
+"""Table with a search index → what brings that up to date after rows were changed behind the folds' backs."""
 
 __all__ = [
+    "INDEXED_AGAIN",
+    "INDEXES",
     "OF_CHATS",
     "PROJECTIONS",
     "branches",
@@ -25,7 +29,6 @@ __all__ = [
     "clear_chat",
     "clock",
     "entities",
-    "index_again",
     "library",
     "meanwhile",
     "memories",

@@ -31,8 +31,11 @@ OF_CHATS = (
 """The tables that hold what belongs to one chat, by `chat_id`."""
 LIVE_SET = ("lineage", "fallen")
 """The tables that say which events of a chat are folded (see `store.live`)."""
-PROJECTIONS = ("bot", "chat", *OF_CHATS, *LIVE_SET, "memory_text")
-"""Every projected table. Each has an integer primary key `id`; the search index its rowid, a memory's."""
+INDEXES = {"memory_text": "memory", "turn_text": "turn"}
+"""Search index → the table that it finds rows of."""
+PROJECTIONS = ("bot", "chat", *OF_CHATS, *LIVE_SET, *INDEXES)
+"""Every projected table. Each has an integer primary key `id`; a search index its rowid, that of what it
+finds."""
 
 FOREVER = 2**62
 """How far the active branch reaches."""
@@ -70,7 +73,10 @@ def clear(db: apsw.Connection) -> None:
 
 def clear_chat(db: apsw.Connection, chat_id: int) -> None:
     """Forget all that the events of one chat have made."""
-    db.execute("DELETE FROM memory_text WHERE rowid IN (SELECT id FROM memory WHERE chat_id = ?)", (chat_id,))
+    for index, table in INDEXES.items():
+        db.execute(
+            f"DELETE FROM {index} WHERE rowid IN (SELECT id FROM {table} WHERE chat_id = ?)", (chat_id,)
+        )
     for table in OF_CHATS:
         db.execute(f"DELETE FROM {table} WHERE chat_id = ?", (chat_id,))
     db.execute("DELETE FROM chat WHERE id = ?", (chat_id,))

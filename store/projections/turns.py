@@ -1,6 +1,7 @@
 """Turns, in the order of the dialogue, with the scene they fell in and those who were there."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import apsw
@@ -17,6 +18,7 @@ from store.events import (
 )
 from store.projections.fold import projects
 from store.rows import row
+from store.words import indexed
 
 
 def present_of(host_id: int, guest_id: int | None, in_scene: str | None) -> tuple[int, ...]:
@@ -31,6 +33,8 @@ INSERT_TURN = (
     " answers, truncated, ended, model, usage, alternative_of, run_id, recorded_at, clock)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+
+INDEX_TURN = "INSERT OR REPLACE INTO turn_text(rowid, text) VALUES (?, ?)"
 
 
 def _insert(
@@ -52,6 +56,7 @@ def _insert(
     present = sorted({*present_of(host_id, guest_id, in_scene), YOU if speaker_id is None else speaker_id})
     where = (event.id, event.chat_id, event.branch_id, anchor_id, turns, scene_id, json.dumps(present))
     db.execute(INSERT_TURN, (*where, speaker_id, *said, event.run_id, event.recorded_at, clock))
+    db.execute(INDEX_TURN, (event.id, indexed(said[0])))
     db.execute(
         "UPDATE chat SET turns = turns + 1, clock = clock + ?, changed_by = ?, changed_at = ? WHERE id = ?",
         (TURN_MINUTES, event.id, event.recorded_at, event.chat_id),
@@ -80,6 +85,17 @@ def turn_edited(db: apsw.Connection, event: Event[TurnEdited]) -> None:
         "UPDATE turn SET text = ?, edited_by = ? WHERE id = ?",
         (event.payload.text, event.id, event.payload.turn_id),
     )
+    index_again(db, [event.payload.turn_id])
+
+
+def index_again(db: apsw.Connection, turn_ids: Iterable[int]) -> None:
+    """Bring the index up to date with rows that were changed, put back or taken away."""
+    for turn_id in sorted(turn_ids):
+        found = row(db, "SELECT text FROM turn WHERE id = ?", (turn_id,))
+        if found is None:
+            db.execute("DELETE FROM turn_text WHERE rowid = ?", (turn_id,))
+        else:
+            db.execute(INDEX_TURN, (turn_id, indexed(found[0])))
 
 
 @projects(TurnHidden)
@@ -89,7 +105,12 @@ def turn_hidden(db: apsw.Connection, event: Event[TurnHidden]) -> None:
 
 @projects(SignificanceScored)
 def significance_scored(db: apsw.Connection, event: Event[SignificanceScored]) -> None:
-    """The turn's, and that of every memory of it, whichever of them came first."""
-    scored = event.payload
-    db.execute("UPDATE turn SET significance = ? WHERE id = ?", (scored.score, scored.turn_id))
-    db.execute("UPDATE memory SET significance = ? WHERE turn_id = ?", (scored.score, scored.turn_id))
+    """The turn's, and that of every memory of it, whichever of them came first. What a person rated by hand
+    stands, whatever a stage judges before or after."""
+    scored, by_hand = event.payload, event.run_id is None
+    db.execute(
+        "UPDATE turn SET significance = ?1, rated_by_hand = ?2 WHERE id = ?3 AND rated_by_hand <= ?2",
+        (scored.score, int(by_hand), scored.turn_id),
+    )
+    if db.changes():
+        db.execute("UPDATE memory SET significance = ? WHERE turn_id = ?", (scored.score, scored.turn_id))

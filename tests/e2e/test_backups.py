@@ -78,6 +78,11 @@ def test_a_chat_travels_as_a_snapshot_to_another_data_folder(tmp_path: Path) -> 
     assert states == {"done"}  # nothing is to be done for what has all happened
     refused = run_fabula("snapshot-restore", str(home / "config.toml"), data=away)
     assert (refused.returncode, "no JSON" in refused.stderr) == (1, True)
+    branch = run_fabula("snapshot-restore", listed["file"], "--as-branch", data=home).stdout.strip()
+    (here,) = (b for b in json.loads(run_fabula("branches", chat, "--json", data=home).stdout) if b["active"])
+    assert (str(here["id"]), here["name"]) == (branch, "snapshot: the first evening")
+    nowhere = run_fabula("snapshot-restore", listed["file"], "--as-branch", data=tmp_path / "nowhere")
+    assert (nowhere.returncode, "is not here" in nowhere.stderr) == (1, True)
 
 
 def test_a_purge_asks_for_the_title_and_is_final(tmp_path: Path) -> None:

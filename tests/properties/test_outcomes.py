@@ -21,6 +21,7 @@ from store.errors import ErrorClass
 from store.events import BotAuthored, ChatStarted, Event, FloorGiven, MemoryWritten, Payload, TurnAssistant
 from store.ledger import Claim
 from store.projections import PROJECTIONS
+from store.rebuild import KEYS
 from store.rows import Row, row, rows
 from store.store import Store, open_store
 from store.txn import Txn
@@ -52,7 +53,7 @@ ENDINGS = {
 
 
 def _dump(db: apsw.Connection) -> dict[str, list[Row]]:
-    return {table: rows(db, f"SELECT * FROM {table} ORDER BY 1, 2") for table in TABLES}
+    return {table: rows(db, f"SELECT {KEYS.get(table, '')} * FROM {table} ORDER BY 1, 2") for table in TABLES}
 
 
 def _claimed(store: Store) -> Claim:

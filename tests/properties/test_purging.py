@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from store import purging, rebuild
 from store.database import connect
 from store.events import ChatPurged, decode
-from store.projections import OF_CHATS
+from store.projections import INDEXES, OF_CHATS
 from store.rows import Row, rows
 from store.txn import Txn
 from tests.properties.stories import ONE_OF_EACH, ROUTES, Act, play, stories
@@ -59,8 +59,9 @@ def test_a_purge_takes_one_chat_and_nothing_else(fresh_path: Fresh, story: list[
     assert isinstance(told, ChatPurged)
     assert (told.events, told.rows) == (asked.events, asked.rows)
     assert rows(db, "SELECT count(*) FROM run WHERE chat_id = ?", (chat_id,)) == [(0,)]
-    found = rows(db, "SELECT count(*) FROM memory_text WHERE rowid NOT IN (SELECT id FROM memory)")
-    assert found == [(0,)]
+    for index, table in INDEXES.items():
+        found = rows(db, f"SELECT count(*) FROM {index} WHERE rowid NOT IN (SELECT id FROM {table})")
+        assert found == [(0,)]
     assert rows(db, "PRAGMA foreign_key_check") == []
     for statement in ("UPDATE event SET payload = '{}'", "DELETE FROM event"):
         with pytest.raises(apsw.ConstraintError, match="append-only"):

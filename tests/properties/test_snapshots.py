@@ -7,19 +7,32 @@ import apsw
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from store import rebuild, snapshot_arrivals, snapshot_files, snapshots
+from store import rebuild, snapshot_arrivals, snapshot_files, snapshot_returns, snapshots
 from store.database import connect
-from store.projections import OF_CHATS
+from store.events import BranchSwitched
+from store.projections import INDEXES, OF_CHATS
 from store.projections.fold import LIVE_SET
 from store.rows import Row, rows
 from store.txn import Txn
-from tests.properties.rewriting import BEGUN, REWRITING
-from tests.properties.stories import ACTS, ONE_OF_EACH, ROUTES, Act, play, stories
+from tests.properties.rewriting import BEGUN, REWRITING, fork
+from tests.properties.stories import (
+    ACTS,
+    BY_HAND,
+    ONE_OF_EACH,
+    ROUTES,
+    Act,
+    play,
+    play_on,
+    say,
+    stories,
+)
 from tests.properties.test_log_and_projections import dump
 
 Fresh = Callable[[], Path]
 NOW = 1_700_000_000_000
 REWRITTEN = st.lists(ACTS | REWRITING, max_size=15).map(lambda acts: [*BEGUN, *acts])
+ELSEWHERE: list[Act] = [*BEGUN, fork(0, 0, "elsewhere", switch=True), say(0, "Here now.")]
+"""Said and told again, and then in another branch."""
 
 TURNS = (
     "SELECT turn.text, bot.name, scene.title, answered.text FROM turn"
@@ -43,12 +56,9 @@ def of_chat(db: apsw.Connection, chat_id: int, bots: set[int]) -> dict[str, list
     }
     found["chat"] = rows(db, "SELECT * FROM chat WHERE id = ?", (chat_id,))
     found["bot"] = [one for one in rows(db, "SELECT * FROM bot ORDER BY id") if one[0] in bots]
-    found["memory_text"] = rows(
-        db,
-        "SELECT rowid, * FROM memory_text WHERE rowid IN (SELECT id FROM memory WHERE chat_id = ?)"
-        " ORDER BY rowid",
-        (chat_id,),
-    )
+    for index, table in INDEXES.items():
+        mine = f"rowid IN (SELECT id FROM {table} WHERE chat_id = ?)"
+        found[index] = rows(db, f"SELECT rowid, * FROM {index} WHERE {mine} ORDER BY rowid", (chat_id,))
     return found
 
 
@@ -123,3 +133,43 @@ def test_a_story_restored_beside_itself_finds_its_bots_again(fresh_path: Fresh, 
     for told in (TURNS, MEMORIES):
         assert rows(db, told, (new_id,)) == rows(db, told, (chat_id,))
     db.close()
+
+
+@settings(max_examples=40)
+@given(
+    story=stories(15),
+    after=REWRITTEN,
+    later=st.lists(REWRITING | BY_HAND, max_size=25),
+    which=st.integers(0, 5),
+)
+@example(story=list(ONE_OF_EACH[:3]), after=ELSEWHERE, later=[*ELSEWHERE, *ELSEWHERE], which=0)
+def test_a_snapshot_restored_as_a_branch_stands_as_it_stood(
+    fresh_path: Fresh, story: list[Act], after: list[Act], later: list[Act], which: int
+) -> None:
+    """Whatever was done since, and wherever the story was when it was taken."""
+    db = connect(fresh_path(), query_only=False)
+    world = play(db, [*story, *after])
+    chat_id = world.chat(which)
+    path = snapshots.take(db, fresh_path().parent, chat_id, why="by-hand", now=NOW)
+    held = standing(db, chat_id)
+    play_on(world, later)
+    left, there = standing(db, chat_id), rows(db, "SELECT branch_id FROM chat WHERE id = ?", (chat_id,))[0][0]
+    arriving = snapshot_arrivals.checked(snapshot_files.read(path))
+    origin = snapshot_returns.origin_of(db, arriving)
+    with db:
+        snapshot_returns.go_back_to(world.txn(), origin, "as it was")
+    assert standing(db, chat_id) == held
+    assert rebuild.check(db) == []
+    with db:
+        world.txn().append(BranchSwitched(branch_id=there), chat_id=chat_id)
+    assert standing(db, chat_id) == left
+    db.close()
+
+
+def standing(db: apsw.Connection, chat_id: int) -> dict[str, list[Row]]:
+    """A chat's rows, but for what concerns all of its branches."""
+    everywhere = ("id", "title", "archived", "branch_id", "changed_by", "changed_at")
+    columns = [name for _, name, *_ in rows(db, "PRAGMA table_info(chat)") if name not in everywhere]
+    found = of_chat(db, chat_id, set())
+    found["chat"] = rows(db, f"SELECT {', '.join(columns)} FROM chat WHERE id = ?", (chat_id,))
+    return {table: told for table, told in found.items() if table not in ("branch", "lineage")}

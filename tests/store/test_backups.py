@@ -1,8 +1,6 @@
 """Backups: whole, verified, rotated; and a restore that loses nothing, whatever file it is given."""
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -300,43 +298,3 @@ def test_a_backup_cut_off_anywhere_is_never_taken_for_whole(fresh_path: Fresh, c
         path.write_bytes(whole[:cut])
         with pytest.raises(Invalid):
             checked(path)
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from store import restoring
-database, left = Path(sys.argv[1]), int(sys.argv[3])
-def kill(name, arguments):
-    global left
-    if name in ("open", "os.rename", "os.remove") and str(database.parent) in str(arguments[0]):
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(kill)
-restoring.restore(Path(sys.argv[2]), database, database.parent / "backups", now=1_700_000_000_000)
-"""
-
-
-@pytest.mark.slow
-def test_a_restore_killed_anywhere_leaves_the_old_database_or_the_new(played: Path, tmp_path: Path) -> None:
-    """Killed before its first touch of a file, its second, and so on until it gets through."""
-    file = shutil.copy(make(played).path, tmp_path / "given.db")
-    new = everything(played)
-    db = connect(played, query_only=False)
-    play(db, list(ONE_OF_EACH))
-    db.close()
-    old = everything(played)
-    found, at = old, 0
-    while found == old or at == 0:
-        at += 1
-        folder = tmp_path / f"killed{at}"
-        folder.mkdir()
-        database = Path(shutil.copy(played, folder / "chat.db"))
-        ran = subprocess.run([sys.executable, "-c", KILLED, str(database), str(file), str(at)], check=False)
-        assert ran.returncode in (0, -9)
-        found = everything(database)
-        assert found in (old, new)
-        with open_store(database, {}) as store:
-            assert rebuild.check(store.hot) == []
-    assert at > 5

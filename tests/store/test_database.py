@@ -10,14 +10,18 @@ from store.database import connect, prepare
 from store.errors import DataFromNewerVersion, DiskFull, StoreFailed
 from store.events import BotAuthored
 from store.store import open_store
+from tests.properties.stories import ONE_OF_EACH, play
 
 
 def test_opening_twice_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "data" / "chat.db"
     prepare(path)
-    before = apsw.Connection(str(path)).execute("SELECT * FROM schema_migration").fetchall()
+    db = connect(path, query_only=False)
+    play(db, list(ONE_OF_EACH))
+    before = db.execute("PRAGMA data_version").fetchall()
     prepare(path)
-    assert apsw.Connection(str(path)).execute("SELECT * FROM schema_migration").fetchall() == before
+    assert db.execute("PRAGMA data_version").fetchall() == before
+    db.close()
 
 
 def test_opening_folds_again_only_after_a_migration(tmp_path: Path) -> None:

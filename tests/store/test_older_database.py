@@ -58,6 +58,10 @@ def test_a_database_of_the_first_version_opens_is_folded_again_and_plays_on(tmp_
         assert (chat.title, chat.you_name, chat.begun, chat.scene_id) == ("Old", "Max", True, None)
         assert [turn.text for turn in views.turns_before(db, 2, None, 9)] == ["Hello.", "Good evening."]
         assert db.execute("SELECT text FROM memory_text").fetchall() == [("Max: Good evening.",)]
+        assert db.execute("SELECT rowid, text FROM turn_text").fetchall() == [
+            (3, "Hello."),
+            (4, "Good evening."),
+        ]
         assert rebuild.check(db) == []
         store.writer.call(lambda txn: txn.append(GuestAdded(guest_id=1), chat_id=2))
         turn = store.writer.call(lambda txn: txn.append(TurnUser(text="And on."), chat_id=2))

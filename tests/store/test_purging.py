@@ -12,6 +12,7 @@ from store.embeddings import digest_of, embedding
 from store.errors import Conflict, NotFound, Refused
 from store.events import BotAuthored, ChatRenamed, ChatStarted, MemoryEdited, MemoryWritten, TurnUser
 from store.ledger import Route
+from store.projections import INDEXES
 from store.rows import rows
 from store.store import Store, open_store
 from store.txn import Routes, Txn
@@ -47,11 +48,11 @@ def test_no_word_of_it_is_left_in_the_file(fresh_path: Fresh) -> None:
         store.writer.call(lambda txn: rebuild.refold(txn.connection, chat_id))  # leaves freed pages behind
         purged(store, chat_id)
         assert purging.tidy(path)
-        terms = "CREATE VIRTUAL TABLE temp.terms USING fts5vocab(main, memory_text, row)"
         with_terms = connect(path, query_only=False)
-        with_terms.execute(terms)
-        assert rows(with_terms, "SELECT term FROM temp.terms WHERE term LIKE 'zanz%'") == []
-        assert rows(with_terms, "SELECT count(*) FROM temp.terms") != [(0,)]
+        for index in INDEXES:
+            with_terms.execute(f"CREATE VIRTUAL TABLE temp.{index}_terms USING fts5vocab(main, {index}, row)")
+            assert rows(with_terms, f"SELECT term FROM temp.{index}_terms WHERE term LIKE 'zanz%'") == []
+            assert rows(with_terms, f"SELECT count(*) FROM temp.{index}_terms") != [(0,)]
         assert rows(with_terms, "SELECT count(*) FROM memory WHERE chat_id = ?", (kept,)) == [(1,)]
         with_terms.close()
         for file in path.parent.glob("chat.db*"):

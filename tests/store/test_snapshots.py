@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import rebuild, snapshot_arrivals, snapshot_files, snapshots
+from store import rebuild, snapshot_arrivals, snapshot_files, snapshot_returns, snapshots
 from store.database import connect
 from store.errors import DataFromNewerVersion, FabulaError, Invalid, NotFound, Refused
 from store.events import BotAuthored, ChatStarted, TurnUser
@@ -18,7 +18,7 @@ from store.rows import rows
 from store.stamps import DAY_MS, stamp
 from store.store import open_store
 from store.txn import Txn
-from tests.properties.stories import ONE_OF_EACH, ROUTES, play
+from tests.properties.stories import ONE_OF_EACH, ROUTES, play, play_on, record, say
 
 Fresh = Callable[[], Path]
 NOW = 1_700_000_000_000
@@ -253,3 +253,33 @@ def test_a_snapshot_cut_off_anywhere_is_never_taken_for_whole(taken: Path, share
     cut.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(Invalid, match=r"cut off|no JSON"):
         snapshot_files.read(cut)
+
+
+def test_what_a_stage_found_since_comes_along(fresh_path: Fresh) -> None:
+    """A branch never lacks what came of the turns it shares."""
+    db = connect(fresh_path(), query_only=False)
+    world = play(db, [*ONE_OF_EACH[:2], say(0, "Who goes there?")])
+    chat_id = world.chat(0)
+    path = snapshots.take(db, fresh_path().parent, chat_id, why="by-hand", now=NOW)
+    play_on(world, [record(0, 0, "Found late.", again=False), say(0, "Said later.")])
+    origin = snapshot_returns.origin_of(db, snapshot_arrivals.checked(snapshot_files.read(path)))
+    with db:
+        snapshot_returns.go_back_to(world.txn(), origin, "as it was")
+    assert rows(db, "SELECT text FROM turn") == [("Who goes there?",)]
+    assert rows(db, "SELECT text FROM memory") == [("Found late.",)]
+    db.close()
+
+
+def test_a_chat_of_the_same_number_that_is_another_story_gets_no_branch(
+    taken: Path, fresh_path: Fresh
+) -> None:
+    arriving = snapshot_arrivals.checked(snapshot_files.read(taken))
+    for acts, why in (([], "not here"), (list(ONE_OF_EACH[:-3]), "another story"), (list(ONE_OF_EACH), "")):
+        db = connect(fresh_path(), query_only=False)
+        play(db, acts)
+        if why:
+            with pytest.raises(Refused, match=why):
+                snapshot_returns.origin_of(db, arriving)
+        else:
+            assert snapshot_returns.origin_of(db, arriving).branch_id == 2
+        db.close()

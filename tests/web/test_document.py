@@ -22,11 +22,15 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
     ids = {"bot_id": str(bot_id), "chat_id": str(chat_id), "run_id": str(run_id)}
     turns = (await site.client.get(f"/api/chats/{chat_id}/turns")).json()
     ids |= {"turn_id": str(turns[1]["id"]), "branch_id": str(chat_id)}
+    ids["name"] = "fake"
     bodies = {
+        "/api/endpoints/{name}/change": {"model": "fake-model"},
         "/api/bots": {"name": "Bea"},
         "/api/bots/{bot_id}": {"name": "Ada"},
         "/api/chats": {"host_id": bot_id},
         "/api/chats/{chat_id}/turns": {"text": "Again"},
+        "/api/chats/{chat_id}/significance": {"turn_ids": [turns[0]["id"]], "score": 2},
+        "/api/chats/{chat_id}/estimate": {"text": "And now?"},
         "/api/work/reembed/estimate": {"embedder": "fake"},
         "/api/work/reembed": {"embedder": "fake"},
         "/api/work/replay/plan": {"stage": "remember", "chat_id": chat_id},
@@ -38,8 +42,14 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         "/api/chats/{chat_id}/branches": {"turn_id": turns[0]["id"], "name": "aside"},
         "/api/chats/{chat_id}/branches/{branch_id}": {"name": "main road"},
         "/api/chats/{chat_id}/rewind": {"turn_id": turns[0]["id"]},
+        "/api/chats/{chat_id}/snapshots": {"note": "kept"},
+        "/api/snapshots/{file}/restore": {"to": "branch"},
+        "/api/chats/{chat_id}/turns/{turn_id}/derived": {"stages": ["remember"]},
         **await _bodies_of_corrections(site, chat_id, bot_id),
     }
+    kept = (await site.client.post(f"/api/chats/{chat_id}/snapshots", json={})).json()["file"]
+    ids["file"] = kept
+    bodies["/api/snapshots"] = (await site.client.get(f"/api/snapshots/{kept}/file")).json()
     drafted = await site.client.post("/api/chats", json={"host_id": bot_id, "opening": "At sea."})
     for one in OPERATIONS:
         if one.path.endswith("/events"):
@@ -49,6 +59,7 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
             ids["work_id"] = str(await _idle_work(site))
         chat = {"chat_id": str(drafted.json()["id"])} if one.path.endswith("/opening") else {}
         query = f"?owner={bot_id}&text=Hello" if "owner" in one.queries else ""
+        query = "?q=Hello" if "q" in one.queries else query
         answer = await site.client.request(one.method, one.path.format(**(ids | chat)) + query, json=body)
         assert answer.status_code == one.status, f"{one.method} {one.path}: {answer.text}"
         _assert_documented(document, one.method, one.path, answer)

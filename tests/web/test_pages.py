@@ -135,6 +135,9 @@ async def test_a_page_full_of_marks_is_rendered_beside_the_others(site: Site) ->
         "/chats/{chat}",
         "/chats/{chat}/drawer",
         "/chats/{chat}/branches",
+        "/chats/{chat}/snapshots",
+        "/snapshots",
+        "/backups",
         "/nowhere",
     ],
 )

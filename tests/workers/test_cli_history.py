@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from store.errors import Conflict, FabulaError, NotFound, Refused
+from store.errors import Conflict, FabulaError, Invalid, NotFound, Refused
 from tests.processes import FakeProcess, fake_process, narrate_with
 from workers.cli import app
 
@@ -117,3 +117,18 @@ def test_what_cannot_be_is_refused_with_its_reason(fabula: Fabula) -> None:
     assert isinstance(refusal(fabula("rewind", 2, told(fabula)[-1]["id"])), Refused)
     assert isinstance(refusal(fabula("undo", 2)), Refused)
     assert fabula("retract", 2, "x").exit_code == 2
+
+
+def test_a_reply_is_looked_into_and_found_again(fabula: Fabula) -> None:
+    reply = told(fabula)[-1]["id"]
+    account = json.loads(fabula("prompt", "--turn", reply, "--json").stdout)
+    assert (account["turn_id"], account["exact"], account["model"]) == (reply, True, "fake-model")
+    shown = fabula("prompt", "--turn", reply).stdout
+    assert "told by fake-model" in shown
+    assert "Only me." in shown
+    assert isinstance(refusal(fabula("prompt", "--turn", reply - 1)), NotFound)
+    assert isinstance(refusal(fabula("prompt")), Invalid)
+    [found] = json.loads(fabula("search", "lamps", "lit", "--json").stdout)
+    assert (found["turn_id"], found["speaker"]) == (reply, "Ada")
+    assert "[red]lit[/red]" in fabula("search", "LAMP", "--speaker", found["speaker_id"]).stdout
+    assert fabula("search", "lamp", "--speaker", 0).stdout == "Nothing was found.\n"

@@ -162,7 +162,8 @@ async def test_scenes_replayed_over_a_chat_lie_where_they_lay(tmp_path: Path) ->
 
 def test_only_bookkeeping_can_be_replayed() -> None:
     assert replayable(STAGES, "summarize").name == "summarize"
-    with pytest.raises(Refused, match="part of the play"):
-        replayable(STAGES, "narrate")
+    for name in ("narrate", "interjection"):  # a reply that is there is not taken back by another judgement
+        with pytest.raises(Refused, match="part of the play"):
+            replayable(STAGES, name)
     with pytest.raises(NotFound, match="no stage"):
         replayable(STAGES, "nonsense")

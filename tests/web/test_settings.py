@@ -1,0 +1,106 @@
+"""The settings page: changed in place, kept with its comments, tried out, and no key ever shown."""
+
+import stat
+
+import pytest
+
+from tests.fakes.behaviour import decides, drops
+from tests.web.conftest import Site
+
+PAGE = {"accept": "text/html"}
+KEY = "sk-never-shown-anywhere"
+
+
+def config_of(site: Site) -> str:
+    return site.program.paths.config.read_text(encoding="utf-8")
+
+
+async def test_a_change_is_kept_beside_the_comments_and_holds_from_the_next_reply(site: Site) -> None:
+    path = site.program.paths.config
+    path.write_text("# mine\n" + config_of(site), encoding="utf-8")
+    fields = {"temperature": "0.3", "top_k": "", "seed": "7", "stop": "END\nSTOP"}
+    saved = await site.client.post("/settings/sampler", data=fields)
+    assert saved.headers["location"] == "/settings?saved=now#sampler"
+    assert config_of(site).startswith("# mine\n")
+    assert "temperature = 0.3" in config_of(site)
+    chat_id = await site.chat()
+    await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "Hello"})
+    await site.turns(chat_id, 2)
+    sent = site.fake.requests[-1].json
+    assert (sent["temperature"], sent["top_p"], sent["seed"], sent["stop"]) == (0.3, 0.95, 7, ["END", "STOP"])
+    later = await site.client.post("/settings/profile", data={"narrate": "fake", "embed": "off"})
+    assert later.headers["location"] == "/settings?saved=later#profile"
+    shown = (await site.client.get("/settings?saved=later", headers=PAGE)).text
+    assert "from the next start on" in shown
+    assert 'value="0.3"' in shown
+    told = (await site.client.get("/api/settings")).json()
+    assert told["sections"]["sampler"]["seed"] == 7
+    assert told["sections"]["sampler"]["top_k"] is None
+    assert told["endpoints"][0]["narrates"] is True
+
+
+@pytest.mark.parametrize(
+    ("section", "fields", "words"),
+    [
+        ("budget", {"soft": "12", "hard": "8192"}, "soft: Input should be greater than or equal to 256"),
+        ("budget", {"soft": "many <b>"}, "soft: Input should be a valid integer"),
+        ("sampler", {"temperature": "warm"}, "temperature: Input should be a valid number"),
+        ("profile", {"text_weight": "7"}, "text_weight: Input should be less than or equal to 1"),
+        ("profile", {"narrate": "fake", "classify": "nobody"}, "which is not there"),
+        ("profile", {"narrate": "nobody"}, "which is not there"),
+        ("prompt", {"layout": "upside down"}, "layout: Input should be"),
+        ("server", {"host": "0.0.0.0"}, "There is no section"),
+    ],
+)
+async def test_what_is_wrong_is_told_with_what_was_typed(
+    site: Site, section: str, fields: dict[str, str], words: str
+) -> None:
+    before = config_of(site)
+    answer = await site.client.post(f"/settings/{section}", data=fields, headers=PAGE)
+    assert answer.status_code == 422
+    assert words in answer.text.replace("&#39;", "'")
+    assert "<b>" not in answer.text
+    if "soft" in fields:
+        assert f'value="{fields["soft"].replace("<b>", "&lt;b&gt;")}"' in answer.text
+        assert 'aria-invalid="true"' in answer.text
+    assert config_of(site) == before
+
+
+async def test_a_key_is_kept_and_never_shown(site: Site) -> None:
+    fields = {"model": "fake-model", "context_tokens": "4096", "api_key": KEY}
+    saved = await site.client.post("/settings/endpoints/fake", data=fields)
+    assert saved.status_code == 303
+    secrets = site.program.paths.secrets
+    assert KEY in secrets.read_text(encoding="utf-8")
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
+    assert "context_tokens = 4096" in config_of(site)
+    assert KEY not in config_of(site)
+    wrong = await site.client.post(
+        "/settings/endpoints/fake", data={"context_tokens": "1", "api_key": KEY}, headers=PAGE
+    )
+    refused = await site.client.post("/api/endpoints/fake/change", json={"api_key": KEY, "ap_key": KEY})
+    assert (wrong.status_code, refused.status_code) == (422, 422)
+    page, told = await site.client.get("/settings", headers=PAGE), await site.client.get("/api/settings")
+    assert "its key is kept" in page.text
+    assert told.json()["endpoints"][0]["key_in"] == "secrets.toml"
+    assert not [one for one in (wrong, refused, page, told) if KEY in one.text]
+    gone = await site.client.post("/api/endpoints/none/change", json={"model": "x"})
+    assert gone.status_code == 404
+
+
+async def test_the_test_button_says_what_works(site: Site) -> None:
+    site.fake.judging = {'\\"colour\\"': decides({"colour": "green"})}
+    tried = (await site.client.post("/api/endpoints/fake/try")).json()["findings"]
+    works = {one["what"]: one["works"] for one in tried}
+    assert works["models"] is True
+    assert works["streaming"] is True
+    assert works["structured output"] is True
+    assert works["context size"] is True
+    assert "8192 tokens" in next(one["told"] for one in tried if one["what"] == "context size")
+    site.fake.judging = {}
+    site.fake.script(drops(0))
+    shown = (await site.client.post("/settings/endpoints/fake/try", headers=PAGE)).text
+    assert 'class="cold">fails</strong> streaming' in shown
+    assert 'class="cold">fails</strong> structured output' in shown
+    assert 'class="warm">works</strong> context size' in shown
+    assert (await site.client.post("/settings/endpoints/none/try", headers=PAGE)).status_code == 404

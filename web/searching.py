@@ -1,0 +1,177 @@
+"""Search over all chats, and the way from what was found to its place in the story."""
+
+from typing import Any
+
+import apsw
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from store import finding, queries, views
+from store.errors import FabulaError, Invalid, NotFound
+from store.finding import Found, Wanted
+from store.rows import row
+from store.views import Chat, Turn
+from web.errors import status_of, told
+from web.models import MAX_ID_DIGITS, Out
+from web.operation import MAX_PAGE, Operation, answer, engine_of, number
+from web.templates import page
+from web.transcript import PAGE, Window, turns_shown
+
+SHOWN = 20
+MAX_OFFSET = 10_000
+AROUND = 25
+"""How many turns before and after one are shown with it."""
+LEVELS = {1: "notable", 2: "significant", 3: "pivotal"}
+
+
+class SnippetOut(Out):
+    """A piece of a snippet; `hit` where it is what was looked for."""
+
+    text: str
+    hit: bool
+
+
+class FoundTurnOut(Out):
+    """A turn that was found. Speaker 0 is you."""
+
+    model_config = ConfigDict(from_attributes=True)
+    turn_id: int
+    chat_id: int
+    chat: str
+    archived: bool
+    speaker_id: int
+    speaker: str
+    significance: int | None
+    hidden: bool
+    recorded_at: int
+    snippet: list[SnippetOut]
+
+
+class SearchOut(BaseModel):
+    """One page of what was found; `next` is the offset to go on from, if there is more."""
+
+    found: list[FoundTurnOut]
+    next: int | None
+
+
+def wanted_of(request: Request) -> Wanted:
+    """What the address asks for; an empty filter is none."""
+    given = request.query_params
+    return Wanted(
+        text=given.get("q", "")[:1000],
+        chat_id=_choice(given.get("chat", ""), "chat"),
+        speaker_id=_choice(given.get("speaker", ""), "speaker"),
+        significance=_choice(given.get("significance", ""), "significance"),
+    )
+
+
+def _choice(given: str, name: str) -> int | None:
+    if not given:
+        return None
+    if not given.isdecimal() or len(given) > MAX_ID_DIGITS:
+        raise Invalid(f"{name}: {given[:40]!r} is no whole number.", hint=f"Correct {name}, or leave it out.")
+    return int(given)
+
+
+def _offset(request: Request) -> int:
+    return min(_choice(request.query_params.get("offset", ""), "offset") or 0, MAX_OFFSET)
+
+
+def _found(db: apsw.Connection, wanted: Wanted, limit: int, offset: int) -> tuple[list[Found], int | None]:
+    """A page, and where the next begins."""
+    found = finding.find(db, wanted, limit=limit + 1, offset=offset)
+    return found[:limit], offset + limit if len(found) > limit else None
+
+
+async def search(request: Request) -> Response:
+    wanted, offset = wanted_of(request), _offset(request)
+    limit = min(number(request, "limit") or SHOWN, MAX_PAGE)
+    found, more = await engine_of(request).store.read(lambda db: _found(db, wanted, limit, offset))
+    return answer(SearchOut(found=[FoundTurnOut.model_validate(one) for one in found], next=more))
+
+
+async def show_search(request: Request) -> Response:
+    """The page: a question in the address, so that it can be kept, and what was found."""
+    try:
+        wanted, offset = wanted_of(request), _offset(request)
+    except FabulaError as error:
+        values = await engine_of(request).store.read(_choices)
+        shown = {"wanted": Wanted(), "found": [], "asked": False, "error": told(error), "earlier": None}
+        return page(request, "search.html", values | shown | {"more": None}, status=status_of(error))
+
+    def read(db: apsw.Connection) -> dict[str, Any]:
+        asked = wanted != Wanted(wanted.text) or bool(wanted.text.strip())
+        found, more = _found(db, wanted, SHOWN, offset) if asked else ([], None)
+        links = {"more": _again(request, more), "earlier": _again(request, offset - SHOWN)}
+        return {**_choices(db), "found": found, "asked": asked, **links}
+
+    values = await engine_of(request).store.read(read)
+    return page(request, "search.html", values | {"wanted": wanted, "error": None})
+
+
+def _again(request: Request, offset: int | None) -> str | None:
+    """The same question from another place on; None where there is none."""
+    if offset is None or offset < 0:
+        return None
+    return str(request.url.include_query_params(offset=offset).replace(scheme="", netloc=""))
+
+
+def _choices(db: apsw.Connection) -> dict[str, Any]:
+    return {"chats": queries.chats(db), "speakers": finding.speakers(db), "levels": LEVELS}
+
+
+async def at_turn(request: Request) -> Response:
+    """A turn in its place: in the chat where it is among its newest turns, and otherwise with what stands
+    around it. A turn that does not count any more is said to be gone."""
+    chat_id, turn_id = request.path_params["chat_id"], request.path_params["turn_id"]
+    db = engine_of(request).store.hot
+    chat, turn = views.chat(db, chat_id), _turn_in(db, chat_id, turn_id)
+    after = views.turns_after(db, turn, PAGE)
+    if len(after) < PAGE and "around" not in request.query_params:
+        return RedirectResponse(f"/chats/{chat_id}#turn-{turn_id}", status_code=303)
+    before = views.turns_before(db, chat_id, turn_id, AROUND + 1)
+    return page(request, "excerpt.html", _excerpt(db, chat, before, turn, after))
+
+
+def _excerpt(
+    db: apsw.Connection, chat: Chat, before: list[Turn], turn: Turn, after: list[Turn]
+) -> dict[str, Any]:
+    turns = [*before[-AROUND:], turn, *after[:AROUND]]
+    return {
+        **turns_shown(db, chat, Window(turns)),
+        "marked": turn,
+        "earlier": before[0].id if len(before) > AROUND else None,
+        "later": after[AROUND].id if len(after) > AROUND else None,
+    }
+
+
+def _turn_in(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:
+    """A turn that counts.
+
+    Raises:
+        NotFound: it does not, or belongs to another chat.
+    """
+    if row(db, "SELECT 1 FROM turn WHERE id = ? AND chat_id = ?", (turn_id, chat_id)) is None:
+        raise NotFound(
+            f"There is no turn {turn_id} in this chat as the story stands.",
+            hint="It may have been retracted, or lie in another branch or alternative.",
+        )
+    return views.turn(db, turn_id)
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/api/search",
+        "Turns of all chats by their words",
+        search,
+        gives=SearchOut,
+        queries=("q", "chat", "speaker", "significance", "offset", "limit"),
+    ),
+)
+
+
+def routes() -> list[Route]:
+    return [Route("/search", show_search), Route("/chats/{chat_id:id}/at/{turn_id:id}", at_turn)]
