@@ -4,7 +4,14 @@ import httpx
 from openapi_schema_validator import OAS31Validator, validate
 from openapi_spec_validator import validate as validate_document
 
-from store.events import DigestWritten, MemoryWritten, StoryEventPlanned, StoryPlan, ThreadOpened
+from store.events import (
+    DigestWritten,
+    MemoryWritten,
+    StoryEventPlanned,
+    StoryPlan,
+    ThreadOpened,
+    TurnUser,
+)
 from store.events.relationships import MAX_FACTS
 from tests.web.conftest import Site
 from tests.web.play import Play
@@ -70,6 +77,7 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
     bea = (await site.client.post("/api/bots", json={"name": "Bea"})).json()["id"]
     three = {"host_id": bot_id, "guest_id": bea}
     ahead, away = [(await site.client.post("/api/chats", json=three)).json()["id"] for _ in range(2)]
+    await Play(site, away, bot_id).record(TurnUser(text="((later))"))
     elsewhere = {"/skip": ahead, "/meanwhile": away, "/return": away}
     drafted = await site.client.post("/api/chats", json={"host_id": bot_id, "opening": "At sea."})
     for one in OPERATIONS:
