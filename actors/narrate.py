@@ -149,7 +149,7 @@ async def _follow(
     if asked.begun:
         messages = (*messages, Message(role="assistant", content=asked.begun))
     request = Request(messages=messages, sampler=sampler, slot=NARRATOR_SLOT)
-    ctx.request = request
+    ctx.asking(request)
     stream = _Stream(ctx, writing, Bare(composed.speaker_name))
     writing.begin(asked.begun)
     with ctx.endpoints.narrating():

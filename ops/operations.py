@@ -14,6 +14,7 @@ from typing import Any
 import trio
 
 from pipeline.config_paths import DataPaths
+from pipeline.desk import Desk
 from pipeline.play import Play
 from pipeline.rewriting import Rewriting
 from store import backups, ledger, purging, replays, restoring, snapshot_arrivals, snapshots
@@ -40,7 +41,8 @@ BEGAN = 1_700_000_000_000
 NOW = BEGAN + 3_600_000
 BOOT = 1
 WORDS = "The lamp turns above the sea, and nobody answers. " * 12
-ROUTES: Routes = pipeline_of_actors().routes
+PIPELINE = pipeline_of_actors()
+ROUTES: Routes = PIPELINE.routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +164,8 @@ OPERATIONS = (
     _rewriting("fork", lambda do, to: do.fork(to.chat, to.first_reply, "elsewhere")),
     _rewriting("switch", lambda do, to: do.switch(to.chat, to.branch)),
     _rewriting("undo", lambda do, to: do.undo(to.chat)),
-    Operation("retry", lambda store, at: Play(store).retry([at.story.dead])),
-    Operation("discard", lambda store, at: Play(store).discard([at.story.dead])),
+    Operation("retry", lambda store, at: Desk(store, PIPELINE).do("retry", [at.story.dead])),
+    Operation("discard", lambda store, at: Desk(store, PIPELINE).do("discard", [at.story.dead])),
     _step("replay", _replay),
     _step("outcome of a replay", _outcome),
     Operation("snapshot", _take),

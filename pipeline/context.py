@@ -35,8 +35,16 @@ class Interrupted(Exception):
 
 
 @dataclass
+class Exchange:
+    """A request to a model, and what came back, word for word; a decision may take more than one answer."""
+
+    request: Request
+    answers: list[str] = field(default_factory=list)
+
+
+@dataclass
 class Context:
-    """One run's surroundings. `figures`, and a failed attempt's `request`, are kept for later questions."""
+    """One run's surroundings. `figures` and `exchanges` are kept for later questions."""
 
     claim: Claim
     store: Store
@@ -51,7 +59,7 @@ class Context:
     figures: dict[str, Any] = field(default_factory=dict)
     beside: list[Payload] = field(default_factory=list)
     """Events about the run itself, such as a decision that was defaulted; committed after what it yields."""
-    request: Request | None = None
+    exchanges: list[Exchange] = field(default_factory=list)
     sent: bytes | None = None
     """The words of a finished narration's prompt, packed, to be kept for a while."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
@@ -61,6 +69,11 @@ class Context:
     def db(self) -> apsw.Connection:
         """The projections, for queries that take microseconds."""
         return self.store.hot
+
+    def asking(self, request: Request) -> Exchange:
+        """Note that a model is asked this."""
+        self.exchanges.append(Exchange(request))
+        return self.exchanges[-1]
 
     @property
     def stopped(self) -> bool:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from pipeline.context import Context
+from pipeline.context import Context, Exchange
 from pipeline.endpoints import Endpoints
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Message, Request, Sampler
@@ -44,9 +44,9 @@ async def decide(
     """
     sampler = SAMPLER.model_copy(update={"max_tokens": answer_tokens})
     request = Request(messages=tuple(messages), sampler=sampler, slot=CLASSIFIER_SLOT)
-    ctx.request = request
+    exchange = ctx.asking(request)
     try:
-        return await _in_turn(ctx, request, schema, at_once=at_once)
+        return await _in_turn(ctx, exchange, schema, at_once=at_once)
     except FabulaError as failed:
         error_class = failed.error_class if isinstance(failed, EndpointFailed) else ErrorClass.REFUSED
         if not at_once and ctx.claim.token < TRIES.get(error_class, 0):
@@ -62,27 +62,28 @@ async def decide(
         return default
 
 
-async def _in_turn(ctx: Context, request: Request, schema: type[M], *, at_once: bool) -> M:
+async def _in_turn(ctx: Context, exchange: Exchange, schema: type[M], *, at_once: bool) -> M:
     """Bookkeeping waits its turn, and for a turn that is on its way to its model; a decision somebody waits
     for does not."""
     endpoints = ctx.endpoints
     if at_once:
         with endpoints.deciding.ahead():
-            return await _asked(endpoints, request, schema)
+            return await _asked(endpoints, exchange, schema)
 
     async def ask() -> M:
         await ctx.until_calm()
-        return await _asked(endpoints, request, schema)
+        return await _asked(endpoints, exchange, schema)
 
     return await endpoints.deciding.between(ask, yields=endpoints.one_processor)
 
 
-async def _asked(endpoints: Endpoints, request: Request, schema: type[M]) -> M:
+async def _asked(endpoints: Endpoints, exchange: Exchange, schema: type[M]) -> M:
+    request, heard = exchange.request, exchange.answers.append
     fallback = endpoints.fallback
     async with endpoints.classifier() as endpoint:
         try:
-            return await endpoint.decide(request, schema)
+            return await endpoint.decide(request, schema, heard)
         except EndpointFailed as failed:
             if failed.error_class is not ErrorClass.REFUSED or fallback is None:
                 raise
-    return await fallback.decide(request, schema)
+    return await fallback.decide(request, schema, heard)

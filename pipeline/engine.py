@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.config_paths import DataPaths
 from pipeline.corrections import Corrections
+from pipeline.desk import Desk
 from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.estimate import Estimating
@@ -43,6 +44,11 @@ class Engine:
     """Re-embedding, replays and checks: what takes minutes and is shown as it goes."""
     auto_stops_on_typing: bool = True
     """Whether a page ends auto-mode as soon as the person begins to write."""
+
+    @property
+    def desk(self) -> Desk:
+        """What a person does to stages and runs."""
+        return Desk(self.store, self.pipeline)
 
     @property
     def drafting(self) -> Drafting:

@@ -12,7 +12,7 @@ from typing import Any
 
 import apsw
 
-from store import events, live, log, queries
+from store import events, ledger, live, log, queries
 from store.events import Event
 
 OF_A_BRANCH = frozenset(("turn.user", "turn.assistant", "floor.given"))
@@ -81,7 +81,8 @@ def item_of(db: apsw.Connection, event: Event[Any]) -> Item:
 
 
 def run_item(db: apsw.Connection, run: queries.Run) -> Item:
-    """The state of a run a person waits for, and the reply it tells again, if it does."""
+    """The state of a run a person waits for, whether its stage is paused, and the reply it tells again, if it
+    does."""
     told = {
         "run_id": run.id,
         "stage": run.stage,
@@ -89,6 +90,7 @@ def run_item(db: apsw.Connection, run: queries.Run) -> Item:
         "alternative_of": getattr(log.event(db, run.event_id).payload, "alternative_of", None),
         "live": live.is_live(db, run.event_id),
         "state": run.state,
+        "paused": run.stage in ledger.paused(db),
         "due": run.due,
         "error": run.error if run.state in ("backoff", "dead") else None,
     }

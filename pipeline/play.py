@@ -5,7 +5,7 @@ tell (does the chat exist, was this key used before) is checked inside the trans
 """
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -180,12 +180,6 @@ class Play:
             return interventions.request_stop(txn.connection, chat_id, Lane.NARRATION.value, now=txn.now)
 
         return await self._do(step)
-
-    async def retry(self, run_ids: Sequence[int]) -> int:
-        return await self._do(lambda txn: interventions.retry(txn.connection, run_ids, now=txn.now))
-
-    async def discard(self, run_ids: Sequence[int]) -> int:
-        return await self._do(lambda txn: interventions.discard(txn.connection, run_ids, now=txn.now))
 
     async def _do(self, step: Callable[[Txn], T]) -> T:
         return await self._store.writer.submit(step, durable=True)

@@ -12,7 +12,7 @@ import apsw
 
 from pipeline.rewriting import live_turn
 from pipeline.stage import Pipeline, Stage
-from store import live, log, replays
+from store import account, live, log, replays
 from store.errors import Invalid
 from store.events import Event
 from store.rows import row, rows
@@ -70,11 +70,13 @@ class Rederiving:
             for name in names:
                 if name not in stages:
                     raise Invalid(f"stages: {name[:80]!r} derives nothing of this turn.", hint=choice)
-            return [
-                name
-                for name in dict.fromkeys(names)
-                if replays.enqueue(db, stages[name].route, chat_id, [turn_id], now=txn.now)
-            ]
+            begun = []
+            for name in dict.fromkeys(names):
+                made = replays.enqueue(db, stages[name].route, chat_id, [turn_id], now=txn.now)
+                if made:
+                    account.record(db, "replayed", made.values(), now=txn.now, stage=name, chat_id=chat_id)
+                    begun.append(name)
+            return begun
 
         return await self._store.writer.submit(step, durable=True)
 

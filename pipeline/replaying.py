@@ -13,7 +13,7 @@ import trio
 
 from pipeline.stage import Stage
 from pipeline.undertakings import Report
-from store import interventions, log, replays, views
+from store import account, interventions, log, replays, views
 from store.errors import FabulaError, NotFound, Refused
 from store.rows import row, rows
 from store.store import Store
@@ -182,8 +182,8 @@ class Replaying:
 
 
 def _asked_for(txn: Txn, stage: Stage, chat_id: int, event_ids: list[int]) -> tuple[int, ...]:
-    """Enqueue the stage again; the ids of the runs."""
-    before = row(txn.connection, "SELECT coalesce(max(id), 0) FROM run")
-    replays.enqueue(txn.connection, stage.route, chat_id, event_ids, now=txn.now)
-    made = rows(txn.connection, "SELECT id FROM run WHERE id > ? ORDER BY id", before or (0,))
-    return tuple(run_id for (run_id,) in made)
+    """Enqueue the stage again, as the account says from then on; the ids of the runs."""
+    db = txn.connection
+    made = tuple(replays.enqueue(db, stage.route, chat_id, event_ids, now=txn.now).values())
+    account.record(db, "replayed", made, now=txn.now, stage=stage.name, chat_id=chat_id)
+    return made

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pipeline.retry import Retry
+from store.errors import NotFound
 from store.events import Event, Payload
 from store.ledger import Route
 
@@ -100,6 +101,24 @@ class Pipeline:
         for one in stages:
             _refuse_circles(one, by_name, ())
         return cls(by_name)
+
+    def named(self, name: str) -> Stage:
+        """The stage of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if name not in self.stages:
+            known = ", ".join(sorted(self.stages))
+            raise NotFound(f"There is no stage {name[:60]!r}.", hint=f"The stages: {known}.")
+        return self.stages[name]
+
+    def is_replayable(self, name: str) -> bool:
+        return name in self.stages and self.stages[name].replayable
+
+    def is_play(self, name: str) -> bool:
+        """Whether a person waits for it."""
+        return name in self.stages and self.stages[name].lane is not Lane.BOOKKEEPING
 
     @property
     def routes(self) -> dict[str, tuple[Route, ...]]:

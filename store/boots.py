@@ -56,7 +56,13 @@ def heartbeat(txn: Txn, boot_id: int) -> None:
 
 def end(txn: Txn, boot: Boot) -> None:
     """Say goodbye; runs still held are taken back like those of a crash."""
-    ledger.recover(txn.connection, boot.id, now=txn.now)
+    _take_back(txn, boot.id, "closed")
+
+
+def _take_back(txn: Txn, boot_id: int, how: str) -> int:
+    """Take back what a boot still holds, and keep in its row how it ended; returns how many runs it were."""
+    txn.execute("UPDATE boot SET ended_how = ? WHERE id = ?", (how, boot_id))
+    return ledger.recover(txn.connection, boot_id, now=txn.now)
 
 
 def release(boot: Boot) -> None:
@@ -72,11 +78,16 @@ def another_works(db: apsw.Connection, database: Path) -> bool:
 
 def recover_orphans(txn: Txn, database: Path, own: int | None) -> int:
     """Take back the runs of every boot that is gone or whose lease has expired; returns how many."""
-    return sum(
-        ledger.recover(txn.connection, boot_id, now=txn.now)
-        for boot_id, seen_at in rows(txn.connection, "SELECT id, seen_at FROM boot WHERE ended_at IS NULL")
-        if boot_id != own and (_is_gone(database, boot_id) or txn.now - seen_at > LEASE_MS)
-    )
+    unended = rows(txn.connection, "SELECT id, seen_at FROM boot WHERE ended_at IS NULL")
+    recovered = 0
+    for boot_id, seen_at in unended:
+        if boot_id == own:
+            continue
+        if _is_gone(database, boot_id):
+            recovered += _take_back(txn, boot_id, "gone")
+        elif txn.now - seen_at > LEASE_MS:
+            recovered += _take_back(txn, boot_id, "lease")
+    return recovered
 
 
 def _is_gone(database: Path, boot_id: int) -> bool:

@@ -24,6 +24,10 @@ UNSETTLED = (
     " AND other.state IN ('waiting', 'ready', 'running', 'backoff'))"
 )
 """A stage that a run awaits still has something to do at or before the run's own event."""
+PAUSED = "SELECT name FROM stage WHERE paused"
+MAY_START = f"stage NOT IN ({PAUSED}) AND (awaits IS NULL OR NOT {UNSETTLED})"
+"""Of a ready run: its stage is not paused, and what it awaits has settled. What a paused stage has still
+to do is not settled, so whoever awaits it waits as well."""
 
 
 STATES = ("waiting", "ready", "running", "backoff", "done", "dead", "cancelled")
@@ -61,7 +65,20 @@ class Failure:
 
     error_class: str
     told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What an attempt asked a model and heard, and its figures, each as JSON."""
+
     prompt: str | None = None
+    response: str | None = None
+    figures: str | None = None
+
+
+NOTHING_KEPT = Kept()
+EXCHANGES_KEPT = 2_000
+"""For so many runs after it, what a finished run asked and heard is kept; of what failed, for good."""
 
 
 def enqueue(
@@ -105,8 +122,7 @@ def claim(db: apsw.Connection, boot_id: int, lane: str, limit: int, *, now: int)
     ready = rows(
         db,
         "SELECT id, stage, event_id, chat_id, generation, lane, attempt + 1, crashes, token + 1, ? FROM run"
-        " WHERE state = 'ready' AND lane = ? AND stage NOT IN (SELECT name FROM stage WHERE paused)"
-        f" AND (awaits IS NULL OR NOT {UNSETTLED})"
+        f" WHERE state = 'ready' AND lane = ? AND {MAY_START}"
         " ORDER BY priority DESC, id LIMIT ?",
         (now, lane, limit),
     )
@@ -124,22 +140,30 @@ def claim(db: apsw.Connection, boot_id: int, lane: str, limit: int, *, now: int)
     return claims
 
 
-def finish(db: apsw.Connection, claimed: Claim, state: str, figures: str | None = None, *, now: int) -> bool:
+def finish(db: apsw.Connection, claimed: Claim, state: str, kept: Kept = NOTHING_KEPT, *, now: int) -> bool:
     """Close the run as done or cancelled and let the next of its mailbox step up.
 
     False when the claim is no longer ours; the caller must then drop everything it was about to write.
     """
     return _leave(db, claimed, state, now=now, finished_at=now) and _settled(
-        db, claimed, state, now=now, figures=figures
+        db, claimed, state, now=now, kept=kept
     )
 
 
-def fail(db: apsw.Connection, claimed: Claim, failure: Failure, due: int | None, *, now: int) -> bool:
+def fail(
+    db: apsw.Connection,
+    claimed: Claim,
+    failure: Failure,
+    due: int | None,
+    kept: Kept = NOTHING_KEPT,
+    *,
+    now: int,
+) -> bool:
     """Put the run into backoff until `due`, keeping its place as head, or declare it dead (`due` None)."""
     state = "dead" if due is None else "backoff"
     if not _leave(db, claimed, state, now=now, due=due or 0, finished_at=now if due is None else None):
         return False
-    return _settled(db, claimed, state, now=now, failure=failure)
+    return _settled(db, claimed, state, now=now, failure=failure, kept=kept)
 
 
 def uncount(db: apsw.Connection, claimed: Claim) -> None:
@@ -180,9 +204,9 @@ def _settled(
     *,
     now: int,
     failure: Failure | None = None,
-    figures: str | None = None,
+    kept: Kept = NOTHING_KEPT,
 ) -> bool:
-    _close_attempt(db, claimed.run_id, claimed.token, state, now=now, failure=failure, figures=figures)
+    _close_attempt(db, claimed.run_id, claimed.token, state, now=now, failure=failure, kept=kept)
     if state != "backoff":
         promote(db, claimed.stage, claimed.chat_id, now=now)
     return True
@@ -196,22 +220,27 @@ def _close_attempt(
     *,
     now: int,
     failure: Failure | None = None,
-    figures: str | None = None,
+    kept: Kept = NOTHING_KEPT,
 ) -> None:
     db.execute(
         "UPDATE attempt SET finished_at = ?, outcome = ?, error_class = ?, error = ?, prompt = ?,"
-        " figures = ?"
+        " response = ?, figures = ?"
         " WHERE run_id = ? AND token = ?",
         (
             now,
             outcome,
             failure.error_class if failure else None,
             failure.told if failure else None,
-            failure.prompt if failure else None,
-            figures,
+            kept.prompt,
+            kept.response,
+            kept.figures,
             run_id,
             token,
         ),
+    )
+    db.execute(
+        "UPDATE attempt SET prompt = NULL, response = NULL WHERE run_id = ? AND outcome = 'done'",
+        (run_id - EXCHANGES_KEPT,),
     )
 
 
@@ -230,6 +259,23 @@ def wake_due(db: apsw.Connection, *, now: int) -> int:
     """Make ready what has waited out its backoff; returns how many."""
     db.execute("UPDATE run SET state = 'ready' WHERE state = 'backoff' AND due <= ?", (now,))
     return db.changes()
+
+
+def paused(db: apsw.Connection) -> frozenset[str]:
+    """The stages that start no runs until a person lets them."""
+    return frozenset(name for (name,) in rows(db, PAUSED))
+
+
+def something_may_start(db: apsw.Connection) -> bool:
+    """Whether a run is there to be claimed by whoever has a slot for it."""
+    return row(db, f"SELECT 1 FROM run WHERE state = 'ready' AND {MAY_START} LIMIT 1") is not None
+
+
+def something_moves(db: apsw.Connection) -> bool:
+    """Whether the ledger will go on by itself: something runs, comes out of its backoff, or may start."""
+    running = row(db, "SELECT 1 FROM run WHERE state = 'running' LIMIT 1")
+    later = row(db, f"SELECT 1 FROM run WHERE state = 'backoff' AND stage NOT IN ({PAUSED}) LIMIT 1")
+    return running is not None or later is not None or something_may_start(db)
 
 
 def next_due(db: apsw.Connection) -> int | None:

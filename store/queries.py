@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import apsw
 
 from store.rows import Row, row, rows
+from store.selection import EVERY_RUN, Selection
 from store.views import BOT, CHAT, Bot, Chat, bot_of, chat_of
 
 
@@ -64,20 +65,13 @@ def chats(db: apsw.Connection) -> list[Chat]:
 
 
 def runs(
-    db: apsw.Connection,
-    *,
-    state: str | None = None,
-    stage: str | None = None,
-    chat_id: int | None = None,
-    limit: int = 200,
+    db: apsw.Connection, selected: Selection = EVERY_RUN, *, before: int | None = None, limit: int = 200
 ) -> list[Run]:
-    """The newest runs that match, newest first."""
-    found = rows(
-        db,
-        f"{RUN} WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR stage = ?2)"
-        " AND (?3 IS NULL OR chat_id = ?3) ORDER BY run.id DESC LIMIT ?4",
-        (state, stage, chat_id, limit),
-    )
+    """The newest of the selected runs, newest first; `before` goes on from the last of a page."""
+    condition, values = selected.where()
+    if before is not None:
+        condition, values = f"{condition} AND run.id < ?", [*values, before]
+    found = rows(db, f"{RUN} WHERE {condition} ORDER BY run.id DESC LIMIT ?", [*values, limit])
     return [_run(one) for one in found]
 
 

@@ -43,14 +43,14 @@ def unsettled(db: apsw.Connection, stage: str, event_ids: Sequence[int]) -> froz
 
 def enqueue(
     db: apsw.Connection, route: Route, chat_id: int, event_ids: Sequence[int], *, now: int
-) -> list[int]:
-    """Enqueue the stage again for these events; returns those it was enqueued for.
+) -> dict[int, int]:
+    """Enqueue the stage again for these events; returns those it was enqueued for, each with its new run.
 
     An event that the stage is still to answer, for the first time or the next, is left to that run.
     """
     busy = unsettled(db, route.stage, event_ids)
-    asked = [event_id for event_id in sorted(set(event_ids)) if event_id not in busy]
-    for event_id in asked:
+    made: dict[int, int] = {}
+    for event_id in sorted(set(event_ids) - busy):
         found = row(
             db,
             "SELECT coalesce(max(generation) + 1, 0) FROM run WHERE stage = ? AND event_id = ?",
@@ -58,12 +58,14 @@ def enqueue(
         )
         generation = found[0] if found else 0
         ledger.enqueue(db, route, event_id, chat_id, now=now, generation=generation)
-        db.execute(
+        for (run_id,) in rows(
+            db,
             "UPDATE run SET branch_id = (SELECT branch_id FROM chat WHERE id = ?)"
-            " WHERE stage = ? AND event_id = ? AND generation = ?",
+            " WHERE stage = ? AND event_id = ? AND generation = ? RETURNING id",
             (chat_id, route.stage, event_id, generation),
-        )
-    return asked
+        ):
+            made[event_id] = run_id
+    return made
 
 
 def is_outdone(db: apsw.Connection, claim: Claim) -> bool:
@@ -103,7 +105,7 @@ def set_aside(db: apsw.Connection, chat_id: int, *, now: int) -> int:
         (chat_id,),
     )
     idle = [run_id for run_id, event_id in queued if not is_live(db, event_id)]
-    given_up = interventions.discard(db, idle, now=now)
+    given_up = len(interventions.discard(db, idle, now=now))
     db.executemany("UPDATE run SET stop = ? WHERE id = ?", [(SET_ASIDE, run_id) for run_id in idle])
     return given_up
 

@@ -7,10 +7,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from store import queries, views
-from store.errors import Invalid
 from store.events import BotAuthored, BotEdited
-from store.ledger import STATES
 from web import (
+    api_desk,
     api_history,
     api_kept,
     api_plot,
@@ -37,7 +36,6 @@ from web.models import (
     EndpointsOut,
     HealthOut,
     IdOut,
-    RunOut,
     SentOut,
     TurnIn,
     TurnOut,
@@ -106,25 +104,6 @@ async def list_turns(request: Request) -> Response:
 
 async def stop(request: Request) -> Response:
     return answer(CountOut(changed=await engine_of(request).play.stop(request.path_params["chat_id"])))
-
-
-async def list_runs(request: Request) -> Response:
-    state, stage = request.query_params.get("state"), request.query_params.get("stage")
-    if state is not None and state not in STATES:
-        raise Invalid(f"state: {state[:40]!r} is none.", hint=f"It is one of {', '.join(STATES)}.")
-    chat_id, limit = number(request, "chat"), min(number(request, "limit") or MAX_PAGE, MAX_PAGE)
-    found = await engine_of(request).store.read(
-        lambda db: queries.runs(db, state=state, stage=stage, chat_id=chat_id, limit=limit)
-    )
-    return answer(found, list[RunOut])
-
-
-async def retry_run(request: Request) -> Response:
-    return answer(CountOut(changed=await engine_of(request).play.retry([request.path_params["run_id"]])))
-
-
-async def discard_run(request: Request) -> Response:
-    return answer(CountOut(changed=await engine_of(request).play.discard([request.path_params["run_id"]])))
 
 
 async def health(request: Request) -> Response:
@@ -211,16 +190,7 @@ OPERATIONS: Sequence[Operation] = (
     *searching.OPERATIONS,
     *work.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
-    Operation(
-        "GET",
-        "/api/runs",
-        "Runs, newest first",
-        list_runs,
-        gives=list[RunOut],
-        queries=("state", "stage", "chat", "limit"),
-    ),
-    Operation("POST", "/api/runs/{run_id}/retry", "Try a run again", retry_run, gives=CountOut),
-    Operation("POST", "/api/runs/{run_id}/discard", "Give a run up", discard_run, gives=CountOut),
+    *api_desk.OPERATIONS,
     Operation(
         "GET",
         "/api/endpoints",

@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -17,6 +17,8 @@ from web import (
     branching,
     budgeting,
     deriving,
+    desk,
+    desk_runs,
     drawer,
     endpoints,
     inspector,
@@ -27,6 +29,7 @@ from web import (
     rating,
     searching,
     settings,
+    transcript,
     why,
     work,
 )
@@ -45,10 +48,11 @@ class Assets(StaticFiles):
         return answer
 
 
-def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | None = None) -> Starlette:
-    """The application for one engine. `host` is the address it is served at, for the Host check."""
-    routes = [
+def routes() -> list[BaseRoute]:
+    """Every address there is; what must hold for all pages is tried on this list."""
+    return [
         *pages.routes(),
+        *transcript.routes(),
         *endpoints.routes(),
         *past.routes(),
         *branching.routes(),
@@ -63,12 +67,18 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
         *searching.routes(),
         *work.routes(),
         *opening.routes(),
+        *desk.routes(),
+        *desk_runs.routes(),
         *api.routes(),
         Route("/openapi.json", openapi),
         Mount("/static", Assets(directory=FOLDER / "static")),
     ]
+
+
+def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | None = None) -> Starlette:
+    """The application for one engine. `host` is the address it is served at, for the Host check."""
     app = Starlette(
-        routes=routes,
+        routes=routes(),
         middleware=[Middleware(Gate, host=host, token=token, rooms=kept.ROOMS)],
         exception_handlers={
             FabulaError: on_fabula_error,

@@ -8,7 +8,6 @@ from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from store.ledger import STATES
 from web.api import OPERATIONS
 from web.models import ErrorOut
 from web.operation import Operation
@@ -48,7 +47,6 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
     whole, from_zero = {"type": "integer", "minimum": 1}, {"type": "integer", "minimum": 0}
     named: dict[str, Any] = {
         "after": from_zero,
-        "state": {"type": "string", "enum": STATES},
         **dict.fromkeys(("before", "limit", "chat", "owner"), whole),
         **dict.fromkeys(("offset", "speaker", "significance"), from_zero),
     }

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict
 from typing import Annotated
 
 import pydantic
@@ -14,12 +13,13 @@ from rich.progress import Progress
 from pipeline.config import load, save_endpoint
 from pipeline.config_sections import EndpointSection
 from pipeline.play import Play
-from store import interventions, queries
-from store.errors import FabulaError, Invalid, NotFound
+from store import queries
+from store.errors import FabulaError, Invalid
 from store.events import BotAuthored
 from store.store import Store
 from workers import (
     cli_backups,
+    cli_desk,
     cli_doctor,
     cli_history,
     cli_knowing,
@@ -37,7 +37,7 @@ from workers import (
     saying,
     serving,
 )
-from workers.cli_options import ChatOption, Data, Json, Model, StageOption, complete_state, paths_of, store_of
+from workers.cli_options import ChatOption, Data, Json, Model, StageOption, paths_of, store_of
 from workers.terminal import OUT, explain, show_json, show_table, write
 
 app = typer.Typer(name="fabula", help="A local-first role-play engine.", no_args_is_help=True)
@@ -89,12 +89,14 @@ def drain(
             most = max(most, left)
             bar.update(task, total=most, completed=most - left)
 
-        left, dead = trio.run(
+        left, dead, paused = trio.run(
             lambda: saying.drain(
                 paths_of(data), stage=stage, chat_id=chat, timeout_s=timeout, model=model, progress=progress
             )
         )
     OUT.print(f"{left} run(s) left, {len(dead)} dead.")
+    if left and paused:
+        OUT.print(f"Paused: {', '.join(sorted(paused))}. `fabula resume` lets a stage go on.")
     if left or dead:
         raise typer.Exit(1)
 
@@ -109,73 +111,6 @@ def status(data: Data = None, as_json: Json = False) -> None:
         show_json(listed)
     else:
         show_table(("stage", "state", "runs"), listed)
-
-
-@app.command()
-def runs(
-    data: Data = None,
-    state: Annotated[
-        str | None, typer.Option(help="Only runs in this state.", autocompletion=complete_state)
-    ] = None,
-    stage: StageOption = None,
-    chat: ChatOption = None,
-    as_json: Json = False,
-) -> None:
-    """The newest runs."""
-    with store_of(data) as store:
-        found = queries.runs(store.hot, state=state, stage=stage, chat_id=chat)
-    if as_json:
-        show_json([asdict(run) for run in found])
-        return
-    listed = [asdict(run) | {"why": (run.error or {}).get("what", "")} for run in found]
-    show_table(("id", "stage", "chat_id", "event_id", "state", "attempt", "crashes", "why"), listed)
-
-
-@app.command()
-def retry(
-    run: Annotated[list[int] | None, typer.Argument(help="Run ids.")] = None,
-    data: Data = None,
-    all_dead: Annotated[bool, typer.Option("--all", help="All dead runs, in mailbox order.")] = False,
-    stage: StageOption = None,
-    chat: ChatOption = None,
-) -> None:
-    """Give failed runs another round of attempts."""
-    with store_of(data) as store:
-        ids = _chosen(store, run, all_dead, stage, chat)
-        changed = store.writer.call(
-            lambda txn: interventions.retry(txn.connection, ids, now=txn.now), durable=True
-        )
-    OUT.print(f"{changed} run(s) will be tried again.")
-
-
-@app.command()
-def discard(
-    run: Annotated[list[int] | None, typer.Argument(help="Run ids.")] = None,
-    data: Data = None,
-    all_dead: Annotated[bool, typer.Option("--all", help="All dead runs.")] = False,
-    stage: StageOption = None,
-    chat: ChatOption = None,
-) -> None:
-    """Give runs up; the events that called for them stay."""
-    with store_of(data) as store:
-        ids = _chosen(store, run, all_dead, stage, chat)
-        changed = store.writer.call(
-            lambda txn: interventions.discard(txn.connection, ids, now=txn.now), durable=True
-        )
-    OUT.print(f"{changed} run(s) discarded.")
-
-
-def _chosen(
-    store: Store, given: list[int] | None, all_dead: bool, stage: str | None, chat: int | None
-) -> list[int]:
-    if all_dead:
-        return queries.dead(store.hot, stage=stage, chat_id=chat)
-    if not given:
-        raise Invalid("No run was named.", hint="Give run ids, or --all. `fabula runs` lists them.")
-    missing = [run_id for run_id in given if queries.run(store.hot, run_id) is None]
-    if missing:
-        raise NotFound(f"There is no run {missing[0]}.", hint="`fabula runs` lists them.")
-    return given
 
 
 @bot_app.command("new")
@@ -244,6 +179,13 @@ def connect(
     OUT.print(f"{name} narrates from the next start on; see {paths.config}.", markup=False)
 
 
+app.command()(cli_desk.stages)
+app.command()(cli_desk.runs)
+app.command()(cli_desk.retry)
+app.command()(cli_desk.discard)
+app.command()(cli_desk.pause)
+app.command()(cli_desk.resume)
+app.command("account")(cli_desk.account_)
 app.command()(cli_knowing.prompt)
 app.command()(cli_knowing.why)
 app.command()(cli_search.search)

@@ -22,7 +22,7 @@ from store.boots import Boot
 from store.errors import DiskFull
 from store.events import Payload
 from store.ledger import Claim
-from store.rows import row, rows
+from store.rows import rows
 from store.store import Store
 from store.txn import Txn
 from store.writer import Committed, Slots
@@ -107,7 +107,7 @@ class Consumer:
         def woken() -> None:
             self._heed_stops(boot)
             self._due_changed.set()
-            if row(self.store.hot, "SELECT 1 FROM run WHERE state = 'ready' LIMIT 1"):
+            if ledger.something_may_start(self.store.hot):
                 self.store.writer.post(lambda _: None)
 
         self.store.writer.listeners.append(committed)

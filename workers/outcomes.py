@@ -26,7 +26,7 @@ from store.events import (
     StoryEventPlanned,
     StoryEventStarted,
 )
-from store.ledger import Claim, Failure
+from store.ledger import Claim, Failure, Kept
 from store.txn import Txn
 
 Step = Callable[[Txn], None]
@@ -53,11 +53,11 @@ def done(ctx: Context, payloads: Sequence[Payload]) -> Step:
     When a later generation has already answered it, it is cancelled instead and what it found is dropped.
     When what it answers does not count any more, what it found is recorded and counts when that does.
     """
-    claim, figures = ctx.claim, json.dumps(ctx.figures) if ctx.figures else None
+    claim, kept = ctx.claim, _kept(ctx)
 
     def step(txn: Txn) -> None:
         wanted = not replays.is_outdone(txn.connection, claim)
-        _fence(ledger.finish(txn.connection, claim, "done" if wanted else "cancelled", figures, now=txn.now))
+        _fence(ledger.finish(txn.connection, claim, "done" if wanted else "cancelled", kept, now=txn.now))
         if ctx.sent is not None:
             prompts.keep(txn.connection, claim.run_id, ctx.sent)
         if wanted:
@@ -77,9 +77,8 @@ def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
     ]
     created: dict[type[Payload], int] = {}
     for ordinal, payload in enumerate((*superseded, *payloads)):
-        payload = _naming(payload, created)  # noqa: PLW2901
         event = txn.append(
-            payload,
+            _naming(payload, created),
             chat_id=claim.chat_id or None,
             cause_id=claim.event_id,
             run_id=claim.run_id,
@@ -131,8 +130,7 @@ def failed(ctx: Context, stage: Stage, reason: Reason) -> Step:
     wait_s = delay_s(stage.retry, claim.run_id, claim.attempt, reason.retry_after_s)
     if reason.error_class is ErrorClass.RATE_LIMITED and reason.retry_after_s is None:
         wait_s = max(wait_s, RATE_LIMIT_WAIT_S)
-    prompt = ctx.request.model_dump_json() if ctx.request is not None else None
-    failure = Failure(reason.error_class.value, reason.told, prompt)
+    failure, kept = Failure(reason.error_class.value, reason.told), _kept(ctx)
 
     def step(txn: Txn) -> None:
         if not live.is_live(txn.connection, claim.event_id):
@@ -141,7 +139,7 @@ def failed(ctx: Context, stage: Stage, reason: Reason) -> Step:
             txn.freed.append(claim.lane)
             return
         due = txn.now + int(wait_s * 1000) if again else None
-        _fence(ledger.fail(txn.connection, claim, failure, due, now=txn.now))
+        _fence(ledger.fail(txn.connection, claim, failure, due, kept, now=txn.now))
         if again and not treatment.counts:
             ledger.uncount(txn.connection, claim)
         txn.freed.append(claim.lane)
@@ -165,6 +163,17 @@ def reason_for(error: BaseException) -> Reason:
     what = f"Something in Fabula broke: {type(error).__name__}: {error}"
     text = told(what, "This is a fault of ours; your turn is safe.", "Retry it, or report it.", detail)
     return Reason(ErrorClass.BUG, text, False, None)
+
+
+def _kept(ctx: Context) -> Kept:
+    """What was asked and heard: the requests, and to each its answers. The words of a narration that came to
+    its end are kept packed, and its answer is the turn."""
+    figures = json.dumps(ctx.figures) if ctx.figures else None
+    if not ctx.exchanges or ctx.sent is not None:
+        return Kept(figures=figures)
+    requests = ", ".join(one.request.model_dump_json() for one in ctx.exchanges)
+    answers = json.dumps([one.answers for one in ctx.exchanges], ensure_ascii=False)
+    return Kept(f"[{requests}]", answers, figures)
 
 
 def _fence(ours: bool) -> None:

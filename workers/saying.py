@@ -9,7 +9,7 @@ import trio
 
 from pipeline.config_paths import DataPaths
 from pipeline.engine import Engine
-from store import boots, log, queries
+from store import boots, ledger, log, queries
 from store.errors import FabulaError
 from store.store import Store, open_store
 from workers.program import open_program, pipeline_of_actors
@@ -76,6 +76,7 @@ async def _follow(
                     _write_more(told, written, write)
                 elif item.event == "run":
                     _raise_if_dead(told)
+                    _raise_if_paused(told)
                 elif item.event == "turn.assistant" and awaited(told):
                     write(told["payload"]["text"][written.get(told["run_id"], 0) :] + "\n")
                     return
@@ -96,6 +97,14 @@ def _raise_if_dead(told: dict[str, object]) -> None:
         raise FabulaError(error["what"], hint=f"{error['do']} Then: fabula retry {told['run_id']}")
 
 
+def _raise_if_paused(told: dict[str, object]) -> None:
+    if told["paused"] and told["state"] == "ready":
+        raise FabulaError(
+            f"The stage {told['stage']!r} is paused, so nothing is written now.",
+            hint=f"The turn is safe and is answered when it goes on: fabula resume {told['stage']}",
+        )
+
+
 async def drain(
     paths: DataPaths,
     *,
@@ -104,21 +113,23 @@ async def drain(
     timeout_s: float | None,
     model: str | None,
     progress: Callable[[int], None],
-) -> tuple[int, list[int]]:
-    """Work until nothing that matches is pending; returns what is left and the ids of dead runs."""
+) -> tuple[int, list[int], frozenset[str]]:
+    """Work until nothing that matches is pending, or all that is waits for a paused stage; returns what is
+    left, the ids of dead runs and the paused stages."""
     async with open_program(paths, model=model) as program:
         store = program.engine.store
         with trio.move_on_after(float("inf") if timeout_s is None else timeout_s):
             await until_settled(store, stage, chat_id, progress)
         progress(_left(store, stage, chat_id))
-        return _left(store, stage, chat_id), queries.dead(store.hot, stage=stage, chat_id=chat_id)
+        dead = queries.dead(store.hot, stage=stage, chat_id=chat_id)
+        return _left(store, stage, chat_id), dead, ledger.paused(store.hot)
 
 
 async def until_settled(
     store: Store, stage: str | None, chat_id: int | None, progress: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Wait until nothing that matches is pending."""
-    while (left := _left(store, stage, chat_id)) > 0:
+    """Wait until nothing that matches is pending, or all that is waits for a paused stage."""
+    while (left := _left(store, stage, chat_id)) > 0 and ledger.something_moves(store.hot):
         progress(left)
         await trio.sleep(LOOK_AGAIN_S)
 

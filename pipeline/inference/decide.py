@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline.inference import errors
 from pipeline.inference.body import cleaned
 from pipeline.inference.errors import EndpointFailed
-from pipeline.inference.types import M, Message, Request
+from pipeline.inference.types import Heard, M, Message, Request, unheard
 from store.errors import ErrorClass
 
 JsonSchema = dict[str, Any]
@@ -47,6 +47,7 @@ async def decided(
     *,
     constrain: bool,
     timeout_s: float = TIMEOUT_S,
+    heard: Heard = unheard,
 ) -> M:
     """A decision as a validated model.
 
@@ -57,6 +58,7 @@ async def decided(
     constraint = strict_schema(schema) if constrain else None
     try:
         answer = await _in_time(complete, described, constraint, name, timeout_s)
+        heard(answer)
     except EndpointFailed as failed:
         # a server that refuses the request itself may only be refusing the constraint
         if (
@@ -71,6 +73,7 @@ async def decided(
     except ValueError as error:
         reminded = _reminded(described, answer, _reason(error))
     answer = await _in_time(complete, reminded, constraint, name, timeout_s)
+    heard(answer)
     try:
         return read(answer, schema)
     except ValueError as error:

@@ -20,7 +20,7 @@ from pipeline.inference.lines import Patience, Wire
 from pipeline.inference.llama_process import Life, LlamaProcess, Stamina
 from pipeline.inference.metering import Meter, unmetered
 from pipeline.inference.openai import OpenAIEndpoint
-from pipeline.inference.types import Capabilities, Chunk, M, Request, Sent, ignored
+from pipeline.inference.types import Capabilities, Chunk, Heard, M, Request, Sent, ignored, unheard
 from store.errors import ErrorClass, alone
 
 DEFAULT_CONTEXT = 4096
@@ -86,10 +86,10 @@ class EmbeddedLlama:
         except EndpointFailed as error:
             raise await self._told(error) from error
 
-    async def decide(self, request: Request, schema: type[M]) -> M:
+    async def decide(self, request: Request, schema: type[M], heard: Heard = unheard) -> M:
         """A decision as a validated model; the default for an EndpointFailed is the caller's."""
         try:
-            return await (await self.server()).decide(request, schema)
+            return await (await self.server()).decide(request, schema, heard)
         except EndpointFailed as error:
             raise await self._told(error) from error
 

@@ -14,7 +14,18 @@ from pipeline.inference.body import clean
 from pipeline.inference.decide import JsonSchema, decided
 from pipeline.inference.lines import Wire
 from pipeline.inference.reading import finish_of, integer, parsed, reply, reported, text_of, whole
-from pipeline.inference.types import Capabilities, Chunk, Finish, M, Request, Sent, Usage, ignored
+from pipeline.inference.types import (
+    Capabilities,
+    Chunk,
+    Finish,
+    Heard,
+    M,
+    Request,
+    Sent,
+    Usage,
+    ignored,
+    unheard,
+)
 
 LARGEST_CONTEXT = 16_384
 """Ollama reserves memory for the whole context it is asked for, so a model's full 128K is not a default."""
@@ -60,7 +71,7 @@ class OllamaEndpoint:
             async for chunk in chunks:
                 yield chunk
 
-    async def decide(self, request: Request, schema: type[M]) -> M:
+    async def decide(self, request: Request, schema: type[M], heard: Heard = unheard) -> M:
         """A decision as a validated model; the default for an EndpointFailed is the caller's."""
 
         async def complete(asked: Request, constraint: JsonSchema | None) -> str:
@@ -68,7 +79,13 @@ class OllamaEndpoint:
             return await whole(self.wire, "/api/chat", {**self.body(asked), **form}, _Lines(self.name))
 
         return await decided(
-            complete, request, schema, self.name, constrain=True, timeout_s=self.wire.patience.decide_s
+            complete,
+            request,
+            schema,
+            self.name,
+            constrain=True,
+            timeout_s=self.wire.patience.decide_s,
+            heard=heard,
         )
 
     def body(self, request: Request) -> dict[str, Any]:

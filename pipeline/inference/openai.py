@@ -20,7 +20,18 @@ from pipeline.inference.dialects import (
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.lines import Wire
 from pipeline.inference.reading import finish_of, integer, parsed, reply, reported, text_of, whole
-from pipeline.inference.types import Capabilities, Chunk, Finish, M, Request, Sent, Usage, ignored
+from pipeline.inference.types import (
+    Capabilities,
+    Chunk,
+    Finish,
+    Heard,
+    M,
+    Request,
+    Sent,
+    Usage,
+    ignored,
+    unheard,
+)
 
 PROBE_S = 5.0
 EMBED_S = 60.0
@@ -58,7 +69,7 @@ class OpenAIEndpoint:
             async for chunk in chunks:
                 yield chunk
 
-    async def decide(self, request: Request, schema: type[M]) -> M:
+    async def decide(self, request: Request, schema: type[M], heard: Heard = unheard) -> M:
         """A decision as a validated model; the default for an EndpointFailed is the caller's."""
 
         async def complete(asked: Request, constraint: JsonSchema | None) -> str:
@@ -75,6 +86,7 @@ class OpenAIEndpoint:
             self.name,
             constrain=self.dialect.structured is not None,
             timeout_s=self.wire.patience.decide_s,
+            heard=heard,
         )
 
     def body(self, request: Request) -> dict[str, Any]:

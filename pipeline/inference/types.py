@@ -85,16 +85,24 @@ def ignored() -> None:
     """For those who need not know when a request is on the wire."""
 
 
+Heard = Callable[[str], None]
+
+
+def unheard(_answer: str) -> None:
+    """For those who want the decision, and not the words it was made of."""
+
+
 class Endpoint(Protocol):
     """A model behind an address. Closing the generator of `generate` ends the request upstream; `sent` is
-    called when the request is on the wire and there is nothing left but to wait."""
+    called when the request is on the wire and there is nothing left but to wait. `heard` is given each
+    answer to a decision as it came, also what could not be read."""
 
     name: str
     model: str
 
     def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]: ...
 
-    async def decide(self, request: Request, schema: type[M]) -> M: ...
+    async def decide(self, request: Request, schema: type[M], heard: Heard = unheard) -> M: ...
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]: ...
 

@@ -22,6 +22,7 @@ from pipeline.stage import Emits, Lane, Pipeline, Stage, stage
 from pipeline.tokens import TokenCounter
 from store import log, queries, rebuild
 from store.events import BotAuthored, Event, FloorGiven, Payload, TurnAssistant
+from store.selection import Selection
 from store.store import Store, open_store
 from tests.fakes.behaviour import Behaviour, answers, decides, drops, says, stalls
 from tests.fakes.endpoint import FakeEndpoint
@@ -118,7 +119,7 @@ class Table:
 
     def check(self) -> None:
         """No run has died, and folding the log again gives what is there."""
-        assert [(run.stage, run.error) for run in queries.runs(self.store.hot, state="dead")] == []
+        assert [(run.stage, run.error) for run in queries.runs(self.store.hot, Selection(state="dead"))] == []
         assert rebuild.check(self.store.hot) == []
 
 

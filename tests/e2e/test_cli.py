@@ -51,10 +51,13 @@ def test_dead_runs_are_shown_retried_and_discarded(tmp_path: Path) -> None:
         assert said.returncode == 1
         assert "paid" in said.stderr
         assert "fabula retry" in said.stderr
-        assert run_fabula("retry", "--all", data=tmp_path).stdout.strip() == "1 run(s) will be tried again."
+        assert (
+            run_fabula("retry", "--all", "--yes", data=tmp_path).stdout.strip()
+            == "1 run(s) will be tried again."
+        )
         drained = run_fabula("drain", data=tmp_path)
         assert (drained.returncode, "1 dead" in drained.stdout) == (1, True)
-        assert run_fabula("discard", "--all", data=tmp_path).stdout.strip() == "1 run(s) discarded."
+        assert run_fabula("discard", "--all", "--yes", data=tmp_path).stdout.strip() == "1 run(s) discarded."
         assert run_fabula("drain", data=tmp_path).returncode == 0
 
 

@@ -60,6 +60,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.zombies: list[Claim] = []
         self.finished: list[Claim] = []
         self.heads: set[int] = set()
+        self.paused: set[str] = set()
         with self.db:
             bot = self._txn().append(BotAuthored(name="Ada"))
             started = [self._txn().append(ChatStarted(title="x", host_id=bot.id)) for _ in range(chats)]
@@ -115,9 +116,15 @@ class LedgerMachine(RuleBasedStateMachine):
         with self.db:
             claimed = ledger.claim(self.db, boot_id, lane, limit, now=self._txn().now)
             for one in claimed:
+                assert one.stage not in self.paused, "a paused stage starts no run"
                 self._assert_what_it_awaits_has_settled(one)
         self.believed[boot_id] += claimed
-        left = rows(self.db, "SELECT priority FROM run WHERE state = 'ready' AND lane = ?", (lane,))
+        left = rows(
+            self.db,
+            "SELECT priority FROM run WHERE state = 'ready' AND lane = ? AND stage NOT IN"
+            " (SELECT name FROM stage WHERE paused)",
+            (lane,),
+        )
         taken = [row(self.db, "SELECT priority FROM run WHERE id = ?", (one.run_id,)) for one in claimed]
         assert not left or not taken or max(left) <= min(one for one in taken if one)
 
@@ -204,6 +211,15 @@ class LedgerMachine(RuleBasedStateMachine):
                 )
             ledger.recover(self.db, boot_id, now=self.now)
 
+    @rule(stage=st.sampled_from((*STAGES, AWAITING, "narrate")), paused=st.booleans())
+    def a_person_pauses_or_resumes_a_stage(self, stage: str, paused: bool) -> None:
+        before = rows(self.db, "SELECT * FROM run ORDER BY id")
+        with self.db:
+            interventions.pause(self.db, stage, paused)
+        (self.paused.add if paused else self.paused.discard)(stage)
+        assert ledger.paused(self.db) == self.paused, "a pause is kept until a person ends it"
+        assert rows(self.db, "SELECT * FROM run ORDER BY id") == before, "a pause touches no run"
+
     @rule(ms=st.integers(1, 2_000))
     def time_passes(self, ms: int) -> None:
         self.now += ms
@@ -269,7 +285,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {run_id for run_id, _ in effects} == done == {claim.run_id for claim in self.finished}
 
     def teardown(self) -> None:
-        """Faults off: everything drains, and each mailbox was served in the order of the log."""
+        """Faults off and nothing paused: everything drains, and each mailbox was served in log order."""
         if not hasattr(self, "db"):
             return
         self._drain()
@@ -280,6 +296,8 @@ class LedgerMachine(RuleBasedStateMachine):
         shutil.rmtree(self.path.parent)
 
     def _drain(self) -> None:
+        for stage in list(self.paused):
+            self.a_person_pauses_or_resumes_a_stage(stage, paused=False)
         for boot_id in list(self.believed):
             self.crash_or_lose_the_lease(sorted(self.believed).index(boot_id), lives_on=False)
         self.start_worker()

@@ -19,7 +19,7 @@ from pipeline.context import checkpoint
 from pipeline.endpoints import Opened
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.errors import EndpointFailed
-from pipeline.inference.types import Capabilities, Chunk, Request, Sent, ignored
+from pipeline.inference.types import Capabilities, Chunk, Heard, Request, Sent, ignored, unheard
 from pipeline.stage import Lane, Pipeline
 from store import interventions, ledger, queries, rebuild
 from store.errors import ErrorClass
@@ -62,7 +62,7 @@ class Telling:
         self.silent.set()
         await trio.sleep_forever()
 
-    async def decide(self, request: Request, schema: type[M]) -> M:
+    async def decide(self, request: Request, schema: type[M], heard: Heard = unheard) -> M:
         raise EndpointFailed("It tells, it does not judge.", error_class=ErrorClass.INVALID_OUTPUT)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:

@@ -12,7 +12,9 @@ import trio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline.desk import Desk
 from pipeline.play import Play
+from pipeline.stage import Pipeline
 from store import log, rebuild, views
 from store.errors import Conflict, FabulaError
 from store.events import BotAuthored, BotEdited, TurnUser
@@ -128,7 +130,8 @@ def give_up_or_retry(number: int, retry: bool) -> Act:
     async def act(me: Person) -> None:
         runs = [run_id for (run_id,) in rows(me.store.hot, "SELECT id FROM run")]
         if runs:
-            await (me.play.retry if retry else me.play.discard)([runs[number % len(runs)]])
+            desk = Desk(me.store, Pipeline.of(()))
+            await desk.do("retry" if retry else "discard", [runs[number % len(runs)]])
 
     return act
 

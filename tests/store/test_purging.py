@@ -6,7 +6,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from store import boots, embeddings, ledger, purging, rebuild
+from store import account, boots, embeddings, ledger, purging, rebuild
 from store.database import connect
 from store.embeddings import digest_of, embedding
 from store.errors import Conflict, NotFound, Refused
@@ -90,10 +90,14 @@ def test_a_chat_that_is_worked_on_is_refused_until_its_process_is_gone(fresh_pat
         with pytest.raises(Refused, match=r"worked on .remember"):
             purged(store, chat_id)
         assert rows(store.hot, "SELECT count(*) FROM turn") == [(1,)]
+        store.writer.call(
+            lambda txn: account.record(txn.connection, "retried", [1], now=1, chat_id=chat_id, note="for her")
+        )
         boots.release(boot)  # the lock of a process that was killed is free
         purged(store, chat_id)
         assert rows(store.hot, "SELECT count(*) FROM turn") == [(0,)]
-        assert rows(store.hot, "SELECT count(*) FROM attempt") == [(0,)]
+        for table in ("attempt", "intervened", "intervention"):
+            assert rows(store.hot, f"SELECT count(*) FROM {table}") == [(0,)]
 
 
 def test_what_goes_back_to_a_chat_keeps_it(fresh_path: Fresh) -> None:

@@ -24,12 +24,13 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
     chat_id = await site.chat()
     await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "Hello"})
     await site.turns(chat_id, 2)
-    run_id = (await site.client.get("/api/runs")).json()[0]["id"]
+    run_id = (await site.client.get("/api/runs?stage=remember")).json()[0]["id"]
     bot_id = (await site.client.get("/api/bots")).json()[0]["id"]
     ids = {"bot_id": str(bot_id), "chat_id": str(chat_id), "run_id": str(run_id)}
     turns = (await site.client.get(f"/api/chats/{chat_id}/turns")).json()
     ids |= {"turn_id": str(turns[1]["id"]), "branch_id": str(chat_id)}
     ids["name"] = "fake"
+    ids |= {"stage": "kickoff", "event_id": str(turns[0]["id"])}
     bodies = {
         "/api/endpoints/{name}/change": {"model": "fake-model"},
         "/api/bots": {"name": "Bea"},
@@ -49,6 +50,9 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         "/api/chats/{chat_id}/branches": {"turn_id": turns[0]["id"], "name": "aside"},
         "/api/chats/{chat_id}/branches/{branch_id}": {"name": "main road"},
         "/api/chats/{chat_id}/rewind": {"turn_id": turns[0]["id"]},
+        "/api/runs/bulk": {"deed": "discard", "state": "dead", "total": 100},
+        **{f"/api/stages/{{stage}}/{act}": {"note": "why"} for act in ("pause", "resume")},
+        **{f"/api/runs/{{run_id}}/{deed}": {} for deed in ("retry", "discard", "replay")},
         "/api/chats/{chat_id}/snapshots": {"note": "kept"},
         "/api/snapshots/{file}/restore": {"to": "branch"},
         "/api/chats/{chat_id}/turns/{turn_id}/derived": {"stages": ["remember"]},

@@ -1,42 +1,11 @@
 """The past from the command line: told again, swiped, edited, retracted, rewound, branched, undone."""
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-from typer.testing import CliRunner, Result
-
-from store.errors import Conflict, FabulaError, Invalid, NotFound, Refused
-from tests.processes import FakeProcess, fake_process, narrate_with
-from workers.cli import app
-
-Fabula = Callable[..., Result]
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeProcess]:
-    with fake_process() as process:
-        yield process
-
-
-@pytest.fixture
-def fabula(fake: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fabula:
-    """Runs a command on a chat 2 of you and Ada, in which one exchange was played."""
-    monkeypatch.setenv("FABULA_EMBED", "off")
-    monkeypatch.setenv("COLUMNS", "200")
-    narrate_with(tmp_path, fake.base_url)
-
-    def run(*arguments: object, answer: str = "") -> Result:
-        typed = [str(one) for one in arguments]
-        return CliRunner().invoke(app, [*typed, "--data", str(tmp_path)], input=answer)
-
-    assert run("bot", "new", "Ada").exit_code == 0
-    assert run("chat", "new", 1).stdout == "2\n"
-    fake.script({"text": "The lamp is [red]lit[/red]."})
-    assert run("say", 2, "Only me.").exit_code == 0
-    return run
+from store.errors import Conflict, Invalid, NotFound, Refused
+from tests.processes import FakeProcess
+from tests.workers.conftest import Fabula, refusal
 
 
 def told(fabula: Fabula) -> list[dict[str, Any]]:
@@ -45,14 +14,6 @@ def told(fabula: Fabula) -> list[dict[str, Any]]:
 
 def texts(fabula: Fabula) -> list[str]:
     return [one["text"] for one in told(fabula)]
-
-
-def refusal(result: Result) -> FabulaError:
-    error: BaseException | None = result.exception
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, FabulaError), result.output
-    return error
 
 
 def test_a_reply_is_told_again_and_swiped_back(fabula: Fabula, fake: FakeProcess) -> None:

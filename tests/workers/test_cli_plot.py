@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from store.errors import FabulaError, Invalid, Refused
-from tests.workers.test_cli_history import refusal
+from tests.workers.conftest import refusal
 from workers.cli import app
 
 Fabula = Callable[..., Result]

@@ -13,17 +13,20 @@ import trio
 import trio.testing
 
 from pipeline.context import Context
+from pipeline.desk import Desk
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.inference.errors import EndpointFailed
+from pipeline.inference.types import Message, Request
 from pipeline.play import Play
 from pipeline.retry import Retry, delay_s
 from pipeline.stage import Emits, Lane, Pipeline, Stage, stage
 from pipeline.tokens import TokenCounter
-from store import queries, rebuild, views
+from store import ledger, queries, rebuild, views
 from store.errors import ErrorClass
 from store.events import BotAuthored, Event, FloorGiven, MemoryWritten, TurnAssistant, TurnUser
 from store.rows import row, rows
+from store.selection import Selection
 from store.store import Store, open_store
 from store.txn import Txn
 from tests.settling import settled
@@ -119,15 +122,15 @@ async def test_a_dead_run_says_why_and_a_retry_runs_it_again(tmp_path: Path) -> 
     async with at_work(tmp_path / "chat.db", moody) as bench:
         await bench.play.send_turn(bench.chat_id, "hello")
         await bench.settled()
-        (run,) = queries.runs(bench.store.hot, state="dead")
+        (run,) = queries.runs(bench.store.hot, Selection(state="dead"))
         assert run.error_class == "bug"
         assert run.error is not None
         assert "KeyError" in run.error["what"]
         assert "Traceback" in run.error["detail"]
         broken = False
-        await bench.play.retry([run.id])
+        await Desk(bench.store, Pipeline.of([moody])).do("retry", [run.id])
         await bench.settled()
-        assert queries.runs(bench.store.hot, state="done")[0].id == run.id
+        assert queries.runs(bench.store.hot, Selection(state="done"))[0].id == run.id
         assert row(bench.store.hot, "SELECT text FROM memory") == ("fine",)
 
 
@@ -275,3 +278,27 @@ async def test_a_subscriber_that_lags_is_caught_up_from_the_log(tmp_path: Path) 
 
 def _append(txn: Txn, *, payload: FloorGiven, chat_id: int) -> None:
     txn.append(payload, chat_id=chat_id)
+
+
+async def test_what_a_finished_run_asked_is_kept_for_a_while_and_what_a_failed_one_asked_for_good(
+    tmp_path: Path,
+) -> None:
+    @stage("asks", on=(TurnUser,))
+    async def asks(turn: Event[TurnUser], ctx: Context) -> Emits:
+        ctx.asking(Request(messages=(Message(role="user", content="?"),))).answers.append("raw")
+        if turn.payload.text == "fails":
+            raise KeyError("no")
+        yield MemoryWritten(owner_id=1, turn_id=turn.id, speaker_name="x", text="x", witnesses=())
+
+    kept = "SELECT run_id, prompt ->> '$[0].messages[0].content', response FROM attempt ORDER BY run_id"
+    async with at_work(tmp_path / "chat.db", asks) as bench:
+        for text in ("one", "fails"):
+            await bench.play.send_turn(bench.chat_id, text)
+        await bench.settled()
+        assert rows(bench.store.hot, kept) == [(1, "?", '[["raw"]]'), (2, "?", '[["raw"]]')]
+        past = "UPDATE sqlite_sequence SET seq = ? WHERE name = 'run'"
+        await bench.store.writer.submit(lambda txn: txn.execute(past, (ledger.EXCHANGES_KEPT,)).fetchall())
+        for text in ("much later", "later still"):
+            await bench.play.send_turn(bench.chat_id, text)
+        await bench.settled()
+        assert rows(bench.store.hot, kept)[:2] == [(1, None, None), (2, "?", '[["raw"]]')]

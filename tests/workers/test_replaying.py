@@ -6,8 +6,9 @@ import pytest
 import trio
 
 from pipeline.context import Context
+from pipeline.desk import Desk
 from pipeline.replaying import replayable
-from pipeline.stage import Emits, Stage, stage
+from pipeline.stage import Emits, Pipeline, Stage, stage
 from store import replays, views
 from store.errors import NotFound, Refused
 from store.events import (
@@ -44,7 +45,7 @@ def judging(verdict: dict[str, str]) -> tuple[Stage, Stage]:
     return remember, pin
 
 
-async def _replay(on: Table, remember: Stage) -> list[int]:
+async def _replay(on: Table, remember: Stage) -> dict[int, int]:
     found = replays.triggers(on.store.hot, on.chat_id, ["turn.user"], first=None, last=None)
     return await on.store.writer.submit(
         lambda txn: replays.enqueue(txn.connection, remember.route, on.chat_id, found, now=txn.now)
@@ -65,7 +66,7 @@ async def test_the_new_outcome_takes_the_place_of_the_old_and_of_what_came_of_it
         turns = [await on.say(text) for text in ("one", "two")]
         for number, word in enumerate(("second", "third"), start=1):
             verdict["says"] = word
-            assert await _replay(on, remember) == turns
+            assert list(await _replay(on, remember)) == turns
             await on.settled()
             assert _memories(on) == [(f"{word}: one", "auto"), (f"{word}: two", "auto")]
             assert len(on.told(OutcomeSuperseded)) == 2 * number
@@ -104,7 +105,7 @@ async def test_asking_twice_runs_it_once(tmp_path: Path) -> None:
     async with empty_table(tmp_path / "chat.db", others=(slow,)) as on:
         chat_id = await on.start(await on.bot("Ada"))
         await on.play.send_turn(chat_id, "one")
-        assert await _replay(on, slow) == []
+        assert await _replay(on, slow) == {}
         gate.set()
         await on.settled()
         assert len(await _replay(on, slow)) == 1
@@ -127,7 +128,7 @@ async def test_an_older_run_that_is_tried_again_too_late_changes_nothing(tmp_pat
         await on.settled()
         verdict["says"] = "late"
         ((late,),) = rows(on.store.hot, "SELECT id FROM run WHERE state = 'dead'")
-        await on.play.retry([late])
+        await Desk(on.store, Pipeline.of(())).do("retry", [late])
         await on.settled()
         assert _memories(on) == [("replayed: one", "auto")]
         on.check()

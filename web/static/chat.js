@@ -1,9 +1,9 @@
 // One chat: follows the event stream, and shows each thing exactly once.
 import "./composer.js";
 import { render } from "./prose.js";
-import { keepBottom } from "./reader.js";
-import { fetchAll, fetchTurn, place, seat, setUnrest, unseat } from "./transcript.js";
-import { tell, troubleCard } from "./trouble.js";
+import { keepBottom, tellBelow } from "./reader.js";
+import { arrive, fetchAll, fetchTurn, inTurn, place, seat, setUnrest, unseat } from "./transcript.js";
+import { isPaused, tell, troubleCard } from "./trouble.js";
 
 const root = document.getElementById("chat");
 const turns = document.getElementById("turns");
@@ -18,7 +18,6 @@ let retryIn = 250;
 const texts = new Map();   // run id → {attempt, text, element, speaker}
 const floors = new Map();  // floor.given event id → who was given it
 const runs = new Map();    // run id → last told state
-let inserting = Promise.resolve();
 
 // ---- what is being written
 const names = () => JSON.parse(document.getElementById("cast").dataset.names);
@@ -53,7 +52,7 @@ const reseat = (runId) => {
   const first = runs.get(runId)?.alternative_of;
   if (first && texts.has(runId)) seat(texts.get(runId).element, first);
 };
-const show = (known) => keepBottom(() => render(known.prose, known.text));
+const show = (known) => { keepBottom(() => render(known.prose, known.text)); tellBelow(); };
 let painting = new Set();
 const paint = (known) => {
   // a timer, not an animation frame: a tab in the background must keep up as well
@@ -85,13 +84,15 @@ const dropStale = () => texts.forEach((known, runId) => { if (known.stale) dropB
 const onTurn = (event) => {
   if (!event.live) return;
   if (event.payload.alternative_of) { onOthersCount(); return; } // it took the place of another
-  inserting = inserting.then(async () => {
+  inTurn(async () => {
     const fresh = await fetchTurn(event.id);
     if (fresh === null) return;
     keepBottom(() => { if (event.run_id) dropBubble(event.run_id); place(fresh); });
-    if (event.kind === "turn.assistant") said.textContent = `${nameOf(event.payload.speaker_id)}: ${event.payload.text}`;
+    if (event.kind === "turn.assistant") announce(event.payload);
   });
 };
+// a screen reader is told of a reply once, when it is whole, and without the marks
+const announce = ({ speaker_id: speaker, text }) => { said.textContent = `${nameOf(speaker)}: ${text.replaceAll("*", "")}`; };
 // other turns count than before; the server tells right after this what is being written among them
 const onOthersCount = () => {
   texts.forEach((known) => { known.stale = true; });
@@ -102,7 +103,7 @@ const onOtherWords = () => {
   document.dispatchEvent(new CustomEvent("fabula:changed", { detail: EVERY_PART }));
   if (due) return;
   due = true;
-  inserting = inserting.then(async () => {
+  inTurn(async () => {
     due = false;
     await fetchAll();
     dropStale();
@@ -123,16 +124,16 @@ const onRun = (told) => {
   const old = document.getElementById(`trouble-${told.run_id}`);
   if (["done", "cancelled"].includes(told.state)) {
     runs.delete(told.run_id);
-    inserting = inserting.then(() => keepBottom(() => dropBubble(told.run_id))); // its turn, if any, comes first
+    inTurn(() => keepBottom(() => dropBubble(told.run_id))); // its turn, if any, comes first
   } else { runs.set(told.run_id, told); reseat(told.run_id); }
-  if (["backoff", "dead"].includes(told.state)) {
+  if (["backoff", "dead"].includes(told.state) || isPaused(told)) {
     const card = troubleCard(told);
     keepBottom(() => (old ? old.replaceWith(card) : trouble.append(card)));
   } else if (old) old.remove();
   busy();
 };
 const busy = () => {
-  const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state));
+  const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state) && !isPaused(run));
   const waiting = [...runs.values()].filter((run) => run.state === "waiting" && run.stage === "narrate").length;
   stopButton.hidden = !active.some((run) => run.stage === "narrate");
   const speakers = active.filter((run) => run.stage === "narrate").map((run) => texts.get(run.run_id)?.speaker ?? floors.get(run.event_id));
@@ -198,4 +199,6 @@ const connect = () => {
   });
 };
 
-connect();
+arrive();
+// htmx begins its work at this event, and was there first: what is told before it listens would be lost
+document.addEventListener("DOMContentLoaded", connect);

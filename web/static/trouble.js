@@ -4,18 +4,40 @@ const status = document.getElementById("status");
 export const tell = (words) => { status.textContent = words; };
 export const post = (path) => fetch(path, { method: "POST" }).catch(() => tell("Fabula cannot be reached just now."));
 
+const adder = (card) => (tag, words, className) => {
+  const element = document.createElement(tag);
+  element.textContent = words;
+  if (className) element.className = className;
+  card.append(element);
+  return element;
+};
+const button = (actions, words, path) => {
+  const element = adder(actions)("button", words);
+  element.type = "button";
+  element.addEventListener("click", () => { element.disabled = true; post(path); });
+};
+
+// a stage that a person has paused is no failure, and nothing but a person ends it
+const tellPaused = (told, add) => {
+  add("h2", told.stage === "narrate" ? "Narration is paused." : `The stage “${told.stage}” is paused.`);
+  add("p", "Your turn is safe, and is answered as soon as it goes on.");
+  const actions = add("p", "", "actions");
+  button(actions, "Resume", `/api/stages/${told.stage}/resume`);
+  const desk = adder(actions)("a", "To the desk", "button");
+  desk.href = "/desk";
+};
+
+export const isPaused = (told) => told.paused && told.state === "ready";
 export const troubleCard = (told) => {
   const card = document.createElement("section");
-  card.className = "card error";
+  card.className = isPaused(told) ? "card" : "card error";
   card.id = `trouble-${told.run_id}`;
   card.setAttribute("role", "alert");
-  const add = (tag, words, className) => {
-    const element = document.createElement(tag);
-    element.textContent = words;
-    if (className) element.className = className;
-    card.append(element);
-    return element;
-  };
+  const add = adder(card);
+  if (isPaused(told)) {
+    tellPaused(told, add);
+    return card;
+  }
   const error = told.error || { what: "This step failed.", means: "", do: "", detail: "" };
   add("h2", error.what);
   if (error.means) add("p", error.means);
@@ -39,12 +61,7 @@ export const troubleCard = (told) => {
     card.append(details);
   }
   const actions = add("p", "", "actions");
-  [["Retry now", "retry"], ["Discard", "discard"]].forEach(([words, act]) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = words;
-    button.addEventListener("click", () => { button.disabled = true; post(`/api/runs/${told.run_id}/${act}`); });
-    actions.append(button);
-  });
+  button(actions, "Retry now", `/api/runs/${told.run_id}/retry`);
+  button(actions, "Discard", `/api/runs/${told.run_id}/discard`);
   return card;
 };
