@@ -16,7 +16,7 @@ from pipeline.moment import Moment, dialogue, moment_of, question
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.stage import DECIDE, Emits, Lane, stage
 from pipeline.whom import named_in
-from store import views
+from store import meanwhile, views
 from store.events import AutoTicked, Event, FloorGiven, TurnUser
 from store.views import Chat
 
@@ -43,7 +43,8 @@ UNCLEAR = Answerer(who="host", confidence=0.0, reason="it was not clear who is m
 async def addressee(event: Event[TurnUser | AutoTicked], ctx: Context) -> Emits:
     chat = views.chat(ctx.db, ctx.claim.chat_id)
     if isinstance(event.payload, AutoTicked):
-        yield _whose_turn(ctx, chat, event.payload.turn_id)
+        if not _ended(ctx, event.id):
+            yield _whose_turn(ctx, chat, event.payload.turn_id)
         return
     turn = cast("Event[TurnUser]", event)
     if len(chat.bots) < 2:
@@ -60,9 +61,15 @@ async def addressee(event: Event[TurnUser | AutoTicked], ctx: Context) -> Emits:
     yield _floor(turn.id, views.chat(ctx.db, chat.id), judged)
 
 
+def _ended(ctx: Context, tick_id: int) -> bool:
+    """Whether the person has ended auto-mode, just before the tick was recorded or since."""
+    over = meanwhile.auto_is_over
+    return over(ctx.db, ctx.claim.chat_id) or over(ctx.db, ctx.claim.chat_id, tick_id)
+
+
 def _whose_turn(ctx: Context, chat: Chat, turn_id: int) -> FloorGiven:
     """In auto-mode the bots take turns; an only one goes on alone."""
-    spoke_last = views.turn(ctx.db, turn_id).speaker_id
+    spoke_last = views.speaker_of(ctx.db, turn_id)
     there = chat.bots or (chat.host_id,)
     speaker_id = next((one for one in there if one != spoke_last), there[0])
     return FloorGiven(turn_id=turn_id, speaker_id=speaker_id, reason="goes on by itself", unprompted=True)

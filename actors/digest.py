@@ -41,7 +41,7 @@ class Learnable(BaseModel):
     learnt: str = Field(default="", max_length=MAX_SHORT_CHARS, description="one or two sentences, or empty")
 
 
-@stage("digest", on=(SceneClosed, SceneOpened), timeout_s=None, awaits=("remember",))
+@stage("digest", on=(SceneClosed, SceneOpened), timeout_s=None, awaits=("narrate", "remember"))
 async def digest(event: Event[SceneClosed | SceneOpened], ctx: Context) -> Emits:
     chat = views.chat(ctx.db, ctx.claim.chat_id)
     if isinstance(event.payload, SceneClosed):

@@ -1,7 +1,8 @@
 """Interjection: whether the other bot breaks in after a reply.
 
 A reply arrives; at most one `floor.given` for the other bot leaves, and mostly none. Nobody breaks in on a
-first message, on a reply that was cut off, on an interjection, or when you have already spoken on.
+first message, on a reply that was cut off, on an interjection, when you have already spoken on, or in
+auto-mode, where they take turns anyway.
 """
 
 from pydantic import BaseModel, Field
@@ -53,7 +54,8 @@ def _other(ctx: Context, moment: Moment) -> int | None:
     reply = moment.turn
     if reply.truncated or reply.ended == "authored" or reply.answers is None:
         return None
-    others = [one for one in views.chat(ctx.db, reply.chat_id).bots if one != reply.speaker_id]
+    chat = views.chat(ctx.db, reply.chat_id)
+    others = [one for one in chat.bots if one != reply.speaker_id and not chat.auto_left]
     if len(others) != 1 or others[0] not in reply.present or not _first_answer(ctx, reply):
         return None
     return others[0]

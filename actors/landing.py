@@ -58,8 +58,19 @@ async def landing(skipped: Event[TimeSkipped], ctx: Context) -> Emits:
             yield payload
         if bot_id in chat.cast and _idle(ctx, bot_id) and said(between.activity):
             yield ActivityChanged(entity_id=bot_id, activity=between.activity)
-    if weather and places.world(ctx.db, chat.id).weather:
+    if weather and _may_change(ctx, skipped):
         yield WorldChanged(weather=weather)
+
+
+def _may_change(ctx: Context, skipped: Event[TimeSkipped]) -> bool:
+    """Whether the story has a weather, and whoever skipped the time did not say themselves how it is now."""
+    told = row(
+        ctx.db,
+        "SELECT 1 FROM event WHERE cause_id = ? AND kind = 'world.changed'"
+        " AND payload ->> 'weather' IS NOT NULL",
+        (skipped.cause_id,),
+    )
+    return told is None and bool(places.world(ctx.db, ctx.claim.chat_id).weather)
 
 
 def _kept(chat: Chat, cast: Cast, bot_id: int, between: Between, clock: int) -> Iterator[Payload]:

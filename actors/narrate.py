@@ -8,6 +8,7 @@ died. Only when there is nothing to keep does the run fail and try again.
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import chain
 
 import trio
 
@@ -21,7 +22,7 @@ from pipeline.prompt.remembering import Remembering
 from pipeline.prompt.sent import pack
 from pipeline.retry import Retry
 from pipeline.stage import NARRATE, Emits, Lane, stage
-from store import views
+from store import log, meanwhile, views
 from store.errors import ErrorClass
 from store.events import Ending, Event, FloorGiven, TokenUsage, TurnAssistant
 from store.recall import Ranking
@@ -41,44 +42,68 @@ NARRATOR_SLOT = 0
     durable=True,
 )
 async def narrate(floor: Event[FloorGiven], ctx: Context) -> Emits:
-    turn_id, speaker_id, unprompted = (
-        floor.payload.turn_id,
-        floor.payload.speaker_id,
-        floor.payload.unprompted,
-    )
-    answers = None if unprompted else turn_id
+    given = floor.payload
+    stands_at = _stands_at(ctx, floor) if given.unprompted else None
+    turn_to_answer = None if given.unprompted else given.turn_id
     left = ctx.left_behind().strip()
     if left:
         yield TurnAssistant(
-            speaker_id=speaker_id,
+            speaker_id=given.speaker_id,
             text=left,
-            answers=answers,
+            answers=turn_to_answer,
+            unprompted_at=stands_at,
             truncated=True,
             ended="crashed",
-            alternative_of=floor.payload.alternative_of,
+            alternative_of=given.alternative_of,
         )
         return
-    turn = views.turn(ctx.db, turn_id)
-    if not unprompted and not strip_ooc(turn.text).strip():
+    turn = _turn(ctx, floor, stands_at)
+    if turn is None:
         return
-    asked = _Asked(turn, unprompted, views.told_text(ctx.db, floor.payload.extends))
-    rendered = await _render(ctx, asked, ctx.writing(speaker_id))
+    asked = _Asked(turn, given.unprompted, views.told_text(ctx.db, given.extends))
+    rendered = await _render(ctx, asked, ctx.writing(given.speaker_id))
     yield TurnAssistant(
-        speaker_id=speaker_id,
+        speaker_id=given.speaker_id,
         text=rendered.text,
-        answers=answers,
+        answers=turn_to_answer,
+        unprompted_at=stands_at,
         truncated=rendered.ending not in ("complete", "length"),
         ended=rendered.ending,
         model=rendered.model,
         usage=rendered.usage,
-        alternative_of=floor.payload.alternative_of,
+        alternative_of=given.alternative_of,
     )
+
+
+def _stands_at(ctx: Context, floor: Event[FloorGiven]) -> int:
+    """Where in the dialogue an unprompted turn stands: at the floor that was first given for it."""
+    if floor.payload.alternative_of is None:
+        return floor.id
+    return log.event(ctx.db, floor.payload.alternative_of).payload.unprompted_at or floor.id
+
+
+def _turn(ctx: Context, floor: Event[FloorGiven], stands_at: int | None) -> Turn | None:
+    """The turn to answer, or the last that the speaker heard before it goes on by itself; None where nothing
+    is to be said, because all of it was out of character or the person has ended auto-mode since."""
+    if stands_at is None:
+        turn = views.turn(ctx.db, floor.payload.turn_id)
+        return turn if strip_ooc(turn.text).strip() else None
+    if floor.payload.alternative_of is None and meanwhile.auto_is_over(ctx.db, ctx.claim.chat_id):
+        return None
+    before = views.turns_until(ctx.db, ctx.claim.chat_id, stands_at)
+    newest = next(before, None)
+    heard = (one for one in chain([newest] if newest else [], before) if _heard(one, floor.payload))
+    return next(heard, newest)
+
+
+def _heard(turn: Turn, floor: FloorGiven) -> bool:
+    return floor.speaker_id in turn.present and not turn.hidden and bool(strip_ooc(turn.text).strip())
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The turn to answer; an `unprompted` speaker goes on after it. A text that is `begun` already is the
-    last message, for the model to carry on."""
+    """The turn to answer; an `unprompted` speaker goes on after what was said until then. A text that is
+    `begun` already is the last message, for the model to carry on."""
 
     turn: Turn
     unprompted: bool

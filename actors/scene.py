@@ -6,11 +6,14 @@ that goes on too long costs little, one torn apart loses its thread.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from pipeline import story_time
+from pipeline.answers import Whole
 from pipeline.cast import cast_of
 from pipeline.context import Context
 from pipeline.deciding import decide
@@ -18,23 +21,22 @@ from pipeline.inference.types import Message
 from pipeline.parts import clipped
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.recount import recounted
+from pipeline.skipping import Landing, Skip, next_scene
 from pipeline.stage import Emits, stage
 from pipeline.whom import folded
 from store import log, places, views
 from store.events import (
-    JUST_CREATED,
     MAX_NAME_CHARS,
+    MAX_SKIP,
     YOU,
     Container,
-    ContainerCreated,
     Event,
     Payload,
-    SceneClosed,
     SceneOpened,
     TurnUser,
-    WorldChanged,
 )
 from store.places import Scene
+from store.views import Turn
 
 SAID_TOKENS, BEFORE_TOKENS = 1000, 900
 MAX_TOLD_CHARS = 300
@@ -51,6 +53,10 @@ class SceneChange(BaseModel):
     words: str = Field(default="", description="the exact words of the last message that say so, or empty")
     place: str = Field(default="", description="a short name of the new place, or empty")
     time: str = Field(default="", description="the time it is now, if the message tells it, or empty")
+    hours: Whole = Field(
+        default=0,
+        description="about how many hours have passed, if it is 'time'; 24 for a day, 168 for a week",
+    )
     weather: str = Field(default="", description="the weather now, if the message tells it, or empty")
 
 
@@ -107,21 +113,37 @@ def _is_meant(change: SceneChange, said: str, place: str) -> bool:
 
 
 def _next_scene(ctx: Context, turn_id: int, before: Scene, change: SceneChange) -> Iterator[Payload]:
-    """The old scene closed, the new one opened in a place that is known or made, and what is told of it."""
-    yield SceneClosed(scene_id=before.id, reason=f"{change.change}: {change.words}"[:MAX_TOLD_CHARS])
+    """The old scene closed, the new one opened in a place that is known or made, and what is told of it.
+    Where much time has passed, it is skipped as if it had been asked for."""
+    turn = views.turn(ctx.db, turn_id)
+    landing = Landing(
+        before.container_id,
+        present=before.present if YOU in before.present else (),
+        from_turn_id=turn_id,
+        time=change.time.strip()[:MAX_TOLD_CHARS],
+        weather=change.weather.strip()[:MAX_TOLD_CHARS],
+    )
     place = " ".join(change.place.replace("\x00", "").split())[:MAX_NAME_CHARS].strip()
     if place and folded(place) != folded(_place_name(ctx, before)):
         known = _known_container(ctx, turn_id, place)
-        if known is None:
-            yield ContainerCreated(container=Container(name=place))
-        container_id: int | None = JUST_CREATED if known is None else known
-    else:
-        container_id = before.container_id
-    present = before.present if YOU in before.present else ()
-    yield SceneOpened(container_id=container_id, from_turn_id=turn_id, present=present)
-    time, weather = change.time.strip()[:MAX_TOLD_CHARS], change.weather.strip()[:MAX_TOLD_CHARS]
-    if time or weather:
-        yield WorldChanged(time=time or None, weather=weather or None)
+        made = Container(name=place) if known is None else None
+        landing = replace(landing, container_id=known, created=made)
+    skip = _skip(change, turn) if change.change == "time" else None
+    told = f"{change.change}: {change.words}"[:MAX_TOLD_CHARS]
+    yield from next_scene(
+        ctx.db, ctx.claim.chat_id, before.id, landing, clock=turn.clock, reason=told, skip=skip
+    )
+
+
+def _skip(change: SceneChange, turn: Turn) -> Skip | None:
+    """How much time has passed, as the words say, or about so much; None where nobody can tell."""
+    words = change.words.strip()[:MAX_TOLD_CHARS]
+    for told in (change.words, change.time):
+        minutes = story_time.minutes_until(told, turn.clock)
+        if minutes is not None and 0 < minutes <= MAX_SKIP:
+            return Skip("jump", minutes, words, turn.clock, turn.id)
+    minutes = min(change.hours * story_time.HOUR, MAX_SKIP)
+    return Skip("jump", minutes, words, turn.clock, turn.id) if minutes > 0 else None
 
 
 def _known_container(ctx: Context, turn_id: int, name: str) -> int | None:

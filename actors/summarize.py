@@ -78,7 +78,7 @@ ASK_GROUP = (
     "summarize",
     on=(SceneClosed,),
     timeout_s=None,
-    awaits=("remember", "significance", "edges", "activities", "plot", "scene"),
+    awaits=("narrate", "remember", "significance", "edges", "activities", "plot", "scene"),
 )
 async def summarize(closed: Event[SceneClosed], ctx: Context) -> Emits:
     scene_id = closed.payload.scene_id

@@ -1,12 +1,14 @@
 """The crash harness: the real program, real turns, and SIGKILL at random instants.
 
     python -m ops.crash --kills 100
+    python -m ops.crash --kills 10 --auto
     python -m ops.crash --kills 10 --storage stock
 
 Against Fabula, the endpoint is the scripted fake, streaming slowly enough to be cut anywhere; in one of the
 chats the past is rewritten between the turns. Afterwards what is left is drained and the books are checked
-from outside. Against stock Huey, chains of tasks stand for turns: the same kills lose some, which shows that
-this harness can fail. Prints one JSON object; exit 1 on a violation.
+from outside. With `--auto` the bots of one chat go on by themselves instead, for a set number of turns.
+Against stock Huey, chains of tasks stand for turns: the same kills lose some, which shows that this harness
+can fail. Prints one JSON object; exit 1 on a violation.
 """
 
 import argparse
@@ -94,6 +96,49 @@ def _lane(model: str, kills: int, chance: random.Random) -> Books:
         _drain(data)
         _check(data / "chat.db", books, chats[-1])
     return books
+
+
+def crash_auto(kills: int, chance: random.Random) -> dict[str, object]:
+    """The bots go on by themselves, and are set going anew where they have ended; each time for so many turns
+    and not one more, however often the process dies on the way."""
+    books = Books()
+    with tempfile.TemporaryDirectory(prefix="fabula-crash-") as name, fake_model() as model:
+        data = Path(name)
+        narrate_with(data, model)
+        with served(data) as server, httpx.Client(base_url=server.address) as client:
+            ada, bea = (client.post("/api/bots", json={"name": one}).json()["id"] for one in ("Ada", "Bea"))
+            chat_id = client.post("/api/chats", json={"host_id": ada, "guest_id": bea}).json()["id"]
+            client.post(f"/api/chats/{chat_id}/turns", json={"text": "Ada, go on."})
+        for _ in range(kills):
+            with served(data) as server:
+                dies_at = time.monotonic() + chance.uniform(0.0, LONGEST_LIFE_S)
+                with httpx.Client(base_url=server.address, timeout=LONGEST_LIFE_S) as client:
+                    if not client.get(f"/api/chats/{chat_id}/time").json()["auto_left"]:
+                        client.post(f"/api/chats/{chat_id}/auto", json={"turns": chance.randint(2, 6)})
+                time.sleep(max(0.0, dies_at - time.monotonic()))
+                server.process.send_signal(signal.SIGKILL)
+                server.process.wait()
+        _drain(data)
+        with _reading(data / "chat.db") as db:
+            asked, said = _check_auto(db, books)
+            _check_runs(db, books)
+            books.expect(rebuild.check(db) == [], "a rebuild differs from the live projections")
+    return {"kills": kills, "asked": asked, "said": said, "violations": books.violations}
+
+
+def _check_auto(db: apsw.Connection, books: Books) -> tuple[int, int]:
+    """For each word on auto-mode as many turns as it asked for, one after the other, and nothing lost."""
+    words = rows(db, "SELECT id, payload ->> 'turns' FROM event WHERE kind = 'auto.set' ORDER BY id")
+    spoken = (
+        "SELECT count(*) FROM event said JOIN event floor ON floor.id = said.payload ->> 'unprompted_at'"
+        " WHERE said.kind = 'turn.assistant' AND floor.cause_id > ? AND floor.cause_id < ?"
+    )
+    total = 0
+    for (word, asked), (until, _) in zip(words, [*words[1:], (2**62, 0)], strict=True):
+        said = (row(db, spoken, (word, until)) or (0,))[0]
+        books.expect(said == asked, f"{asked} turns were asked for, {said} said")
+        total += said
+    return sum(asked for _, asked in words), total
 
 
 def _begin(data: Path) -> list[int]:
@@ -277,11 +322,12 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--kills", type=int, default=100)
     options.add_argument("--seed", type=int, default=None)
+    options.add_argument("--auto", action="store_true")
     options.add_argument("--storage", choices=("fabula", "stock"), default="fabula")
     chosen = options.parse_args()
     os.environ.setdefault("FABULA_EMBED", "off")  # a hundred restarts would load its model as often
     seed = chosen.seed if chosen.seed is not None else random.SystemRandom().randrange(2**32)
-    crash = crash_fabula if chosen.storage == "fabula" else crash_stock
+    crash = crash_stock if chosen.storage == "stock" else crash_auto if chosen.auto else crash_fabula
     found = {"seed": seed, **crash(chosen.kills, random.Random(seed))}
     print(json.dumps(found))
     sys.exit(1 if found["violations"] else 0)

@@ -6,6 +6,7 @@ where, when and how it begins. What they agree to becomes events in the same com
 
 from collections.abc import Iterator
 
+from pipeline import story_time
 from pipeline.plot.planning import checked
 from pipeline.prompt.macros import substitute
 from store import views
@@ -105,7 +106,8 @@ def checked_guest(txn: Txn, chat: Chat, guest_id: int) -> Bot:
 def _consequences(opening: Opening) -> Iterator[Payload]:
     """What an agreed opening changes, after its scene is open: a new scene forgets what anybody did."""
     if opening.time or opening.weather:
-        yield WorldChanged(time=opening.time or None, weather=opening.weather or None)
+        clock = story_time.clock_at(opening.time, 0)
+        yield WorldChanged(time=opening.time or None, weather=opening.weather or None, clock=clock)
     for one in opening.activities:
         yield ActivityChanged(entity_id=one.entity_id, activity=one.activity)
     for edge in opening.edges:

@@ -22,6 +22,7 @@ from pipeline.config_sections import (
     EndpointSection,
     Environment,
     File,
+    PlaySection,
     PromptSection,
     Secrets,
     Server,
@@ -45,6 +46,7 @@ class Config(BaseModel):
     sampler: Sampler
     budget: Budgets
     prompt: PromptSection
+    play: PlaySection
     narrator: Profile | None
     classifier: Profile | None = None
     """Who answers structured decisions; None: the narrator."""
@@ -86,6 +88,7 @@ def config_of(document: tomlkit.TOMLDocument, paths: DataPaths, environ: Mapping
         sampler=HOUSE_SAMPLER.model_copy(update=read.sampler.model_dump(exclude_unset=True)),
         budget=_budget(read, paths),
         prompt=read.prompt,
+        play=read.play,
         narrator=_opened(read, "narrate", secrets, environ, paths),
         classifier=_opened(read, "classify", secrets, environ, paths),
         fallback=_opened(read, "fallback", secrets, environ, paths),

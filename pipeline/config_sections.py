@@ -57,9 +57,16 @@ class PromptSection(Section):
     layout: Literal["auto", "cache", "classic"] = "auto"
 
 
+class PlaySection(Section):
+    """`[play]`: how a page plays."""
+
+    auto_stops_on_typing: bool = Field(default=True, strict=True)
+
+
 class File(Section):
     server: Server = Server()
     prompt: PromptSection = PromptSection()
+    play: PlaySection = PlaySection()
     endpoint: dict[str, EndpointSection] = {}
     sampler: SamplerSection = SamplerSection()
     budget: Budgets = Budgets()

@@ -7,6 +7,7 @@ typed needs no event; such a correction returns None.
 
 from collections.abc import Callable, Sequence
 
+from pipeline import story_time
 from pipeline.placing import settle
 from pipeline.seen import (
     Aspect,
@@ -120,7 +121,7 @@ class Corrections:
         return await self._correct(chat_id, step)
 
     async def world(self, chat_id: int, change: WorldChanged, *, seen: int) -> int | None:
-        """Time and weather; None leaves one as it is."""
+        """Time and weather; None leaves one as it is. The clock follows the time, where it tells one."""
 
         def step(txn: Txn, chat: Chat) -> Payload | None:
             now = places.world(txn.connection, chat.id)
@@ -128,7 +129,10 @@ class Corrections:
             weather = now.weather if change.weather is None else change.weather
             stands = (now.time, now.weather)
             asked = Aspect("Time and weather", ("world.changed",), stands, (time, weather), now.changed_by)
-            return change if agreed(txn, chat, asked, seen) else None
+            if not agreed(txn, chat, asked, seen):
+                return None
+            told = time if time != now.time else ""
+            return change.model_copy(update={"clock": story_time.clock_at(told, chat.clock)})
 
         return await self._correct(chat_id, step)
 

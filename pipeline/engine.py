@@ -42,6 +42,8 @@ class Engine:
     paths: DataPaths
     longwork: LongWork
     """Re-embedding, replays and checks: what takes minutes and is shown as it goes."""
+    auto_stops_on_typing: bool = True
+    """Whether a page ends auto-mode as soon as the person begins to write."""
 
     @property
     def desk(self) -> Desk:

@@ -9,7 +9,7 @@ from typing import TypeVar
 import apsw
 
 from pipeline import story_time
-from pipeline.floor import end_auto, quiet
+from pipeline.floor import end_auto, settled
 from pipeline.seen import Aspect, agreed, open_chat
 from pipeline.skipping import Landing, container_of, next_scene
 from store import meanwhile
@@ -54,7 +54,7 @@ class Passing:
 
         def step(txn: Txn) -> int:
             chat = _begun(txn.connection, chat_id)
-            quiet(txn.connection, chat_id)
+            settled(txn.connection, chat_id)
             length = _length(chat, mode, words.strip(), minutes)
             asked = SkipRequested(mode=mode, minutes=length, words=words.strip())
             end_auto(txn, chat_id)
@@ -81,7 +81,7 @@ class Passing:
             if YOU not in chat.cast:
                 raise Refused("The scene is without you already.", hint="Let it go on, or come back first.")
             _spoken(chat)
-            quiet(txn.connection, chat_id)
+            settled(txn.connection, chat_id)
             wanted = _auto_turns(turns, least=1)
             present = tuple(sorted((chat.host_id, chat.guest_id)))
             landing = Landing(
@@ -95,16 +95,12 @@ class Passing:
 
     async def come_back(self, chat_id: int) -> int | None:
         """End a scene without you: another opens with you, where you were. None where you are there already.
-
-        Raises:
-            Conflict: a reply is being written.
-        """
+        What is being said just now is still said there, without you. Undone only together with that scene."""
 
         def step(txn: Txn) -> int | None:
             chat = open_chat(txn.connection, chat_id)
             if YOU in chat.cast:
                 return None
-            quiet(txn.connection, chat_id)
             end_auto(txn, chat_id)
             return return_to_scene(txn, chat)
 
@@ -154,21 +150,24 @@ class Passing:
 
 
 def return_to_scene(txn: Txn, chat: Chat) -> int:
-    """Close a scene without you and open one with you, in the place where you were last. Returns it."""
+    """Close a scene without you and open one with you, in the place where you were last. Returns it. It
+    answers that scene and is undone with it alone: what you have said since was not said there."""
     with_you = row(
         txn.connection,
         "SELECT container_id FROM scene WHERE chat_id = ? AND (present = '[]' OR EXISTS"
         " (SELECT 1 FROM json_each(present) WHERE value = ?)) ORDER BY id DESC LIMIT 1",
         (chat.id, YOU),
     )
-    return _opened(txn, chat, Landing(with_you[0] if with_you else None), "you are back")
+    return _opened(txn, chat, Landing(with_you[0] if with_you else None), "you are back", chat.scene_id)
 
 
-def _opened(txn: Txn, chat: Chat, landing: Landing, reason: str) -> int:
-    """The next scene by hand, all of it answering its first event."""
-    scene_id = cause_id = 0
-    for payload in next_scene(txn.connection, chat.id, chat.scene_id, landing, reason=reason):
-        event = txn.append(payload, chat_id=chat.id, cause_id=cause_id or None)
+def _opened(txn: Txn, chat: Chat, landing: Landing, reason: str, cause_id: int | None = None) -> int:
+    """The next scene by hand, all of it answering one event, its own first one unless another is named."""
+    scene_id = 0
+    for payload in next_scene(
+        txn.connection, chat.id, chat.scene_id, landing, clock=chat.clock, reason=reason
+    ):
+        event = txn.append(payload, chat_id=chat.id, cause_id=cause_id)
         cause_id = cause_id or event.id
         scene_id = event.id if isinstance(payload, SceneOpened) else scene_id
     return scene_id

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import apsw
 
-from pipeline.floor import end_auto, quiet
+from pipeline.floor import forget_auto, quiet
 from pipeline.forking import fork, go_on_from, short
 from pipeline.seen import open_chat
 from store import history, log, snapshots, views
@@ -171,7 +171,7 @@ class Rewriting:
         def step(txn: Txn) -> int:
             turn = _later(txn.connection, chat_id, turn_id)
             branch_id = go_on_from(txn, turn, name or f"from “{short(turn)}”")
-            rest = "SELECT id FROM turn WHERE chat_id = ? AND anchor_id = ? AND id > ? ORDER BY id"
+            rest = "SELECT id FROM turn WHERE chat_id = ? AND (anchor_id, id) > (?, ?) ORDER BY anchor_id, id"
             for (left,) in rows(txn.connection, rest, (chat_id, turn.anchor_id, turn.id)):
                 if row(txn.connection, "SELECT 1 FROM turn WHERE id = ?", (left,)):
                     txn.append(TurnRetracted(turn_id=left), chat_id=chat_id)
@@ -226,7 +226,7 @@ class Rewriting:
 
         def whole(txn: Txn) -> T:
             done = step(txn)
-            end_auto(txn, chat_id)
+            forget_auto(txn, chat_id)
             return done
 
         return await self._do(whole)

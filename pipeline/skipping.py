@@ -48,14 +48,17 @@ class Skip:
     clock: int
     turn_id: int | None = None
 
+    @property
+    def until(self) -> int:
+        return self.clock + self.minutes
+
 
 def passed(db: apsw.Connection, chat_id: int, skip: Skip) -> Iterator[Payload]:
     """Time passes in a scene that goes on."""
     yield TimeSkipped(mode=skip.mode, minutes=skip.minutes, words=skip.words, turn_id=skip.turn_id)
-    later = skip.clock + skip.minutes
-    yield from fired_between(db, chat_id, skip.clock, later)
-    if story_time.in_words(later) != story_time.in_words(skip.clock):
-        yield WorldChanged(time=story_time.in_words(later))
+    yield from fired_between(db, chat_id, skip.clock, skip.until)
+    if story_time.in_words(skip.until) != story_time.in_words(skip.clock):
+        yield WorldChanged(time=story_time.in_words(skip.until))
 
 
 def next_scene(
@@ -64,6 +67,7 @@ def next_scene(
     scene_id: int | None,
     landing: Landing,
     *,
+    clock: int,
     reason: str,
     skip: Skip | None = None,
 ) -> Iterator[Payload]:
@@ -81,13 +85,13 @@ def next_scene(
         present=landing.present,
         from_turn_id=landing.from_turn_id,
     )
-    time = landing.time
     if skip is not None:
-        later = skip.clock + skip.minutes
-        yield from fired_between(db, chat_id, skip.clock, later)
-        time = time or story_time.in_words(later)
-    if time or landing.weather:
-        yield WorldChanged(time=time or None, weather=landing.weather or None)
+        yield from fired_between(db, chat_id, skip.clock, skip.until)
+        time = landing.time or story_time.in_words(skip.until)
+        yield WorldChanged(time=time, weather=landing.weather or None)
+    elif landing.time or landing.weather:
+        told = story_time.clock_at(landing.time, clock)
+        yield WorldChanged(time=landing.time or None, weather=landing.weather or None, clock=told)
 
 
 def container_of(db: apsw.Connection, scene_id: int | None) -> int | None:

@@ -45,56 +45,101 @@ UNITS = {
     "fortnight": 14 * DAY,
     "month": 30 * DAY,
     "year": 365 * DAY,
+    "decade": 3_650 * DAY,
+    "century": 36_500 * DAY,
 }
-NUMBERS = {
-    "a": 1.0,
-    "an": 1.0,
-    "one": 1.0,
-    "two": 2.0,
-    "a couple of": 2.0,
-    "couple of": 2.0,
-    "three": 3.0,
-    "a few": 3.0,
-    "few": 3.0,
-    "four": 4.0,
-    "five": 5.0,
-    "several": 5.0,
-    "six": 6.0,
-    "seven": 7.0,
-    "eight": 8.0,
-    "nine": 9.0,
-    "ten": 10.0,
-    "eleven": 11.0,
-    "twelve": 12.0,
-    "half an": 0.5,
+SHORT = {
+    "min": "minute",
+    "mins": "minute",
+    "h": "hour",
+    "hr": "hour",
+    "hrs": "hour",
+    "centuries": "century",
+}
+ONES = (
+    *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+NUMBERS: dict[str, float] = {
     "half a": 0.5,
+    "half an": 0.5,
+    "a": 1,
+    "an": 1,
+    "a couple of": 2,
+    "couple of": 2,
+    "a few": 3,
+    "few": 3,
+    "several": 5,
+    "a dozen": 12,
+    "a hundred": 100,
+    "hundred": 100,
+    "a thousand": 1_000,
+    "thousand": 1_000,
+    **{word: number for number, word in enumerate(ONES, 1)},
+    **{word: 10 * number for number, word in enumerate(TENS, 2)},
+    **{f"{ten}-{one}": 10 * n + m for n, ten in enumerate(TENS, 2) for m, one in enumerate(ONES[:9], 1)},
 }
 _ANY_NUMBER = "|".join(sorted(map(re.escape, NUMBERS), key=len, reverse=True))
 _ANY_UNIT = "|".join(UNITS)
 _ANY_HOUR = "|".join(HOURS)
-SPAN = re.compile(rf"\b(\d+(?:\.\d+)?|{_ANY_NUMBER})\s+({_ANY_UNIT})s?(\s+and\s+a\s+half)?\b")
+_ANY_SHORT = "|".join(sorted(SHORT, key=len, reverse=True))
+SPAN = re.compile(
+    rf"(?<![\w.])(\d{{1,9}}(?:\.\d{{1,3}})?|{_ANY_NUMBER})(\s+and\s+a\s+half)?\s*(?:more\s+)?"
+    rf"(?:({_ANY_UNIT})s?|({_ANY_SHORT}))\b(\s+and\s+a\s+half)?"
+)
+BACK = re.compile(r"\b(?:ago|earlier|yesterday|last (?:night|evening|week|month|year))\b")
 NEXT = re.compile(rf"\b(?:next|following)\s+({_ANY_UNIT}|{_ANY_HOUR})\b")
-TOMORROW = re.compile(r"\btomorrow\b")
-CLOCK = re.compile(r"\b(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*(am|pm|a\.m\.|p\.m\.|o'clock|o’clock)?(?!\w)")
+TOMORROW = re.compile(r"\b(the day after )?tomorrow\b")
+DAY_NUMBER = re.compile(r"\bday\s+(\d{1,6})\b")
+CLOCK = re.compile(
+    rf"\b(at\s+)?(half past\s+|quarter past\s+|quarter to\s+)?(\d{{1,2}}|{'|'.join(ONES[:12])})"
+    r"(?:[:.](\d\d))?\s*(am|pm|a\.m\.|p\.m\.|o'clock|o’clock)?(?!\w)"
+)
+SHIFTED = {"half past": 30, "quarter past": 15, "quarter to": -15}
 OF_DAY = re.compile(rf"\b({_ANY_HOUR}|tonight)\b")
+AFTERNOON = re.compile(r"\b(?:afternoon|evening)\b")
+LATE = re.compile(r"\b(?:evening|night|tonight)\b")
+UNSURE = re.compile(
+    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:spring|summer|autumn|fall|winter|weekend)\b"
+)
+"""A story has no calendar that would tell when this is."""
+LONG_ENOUGH_TO_SLEEP = 5 * HOUR
+"""Until this hour of a night, the day that is over is still "today"."""
 
 
 def minutes_until(words: str, clock: int) -> int | None:
-    """How many minutes after `clock` the words mean; None where they tell no time. Never less than 1."""
+    """How many minutes after `clock` the words mean, less than 1 where that is not ahead; None where they
+    tell no time."""
     told = " ".join(words.casefold().split())
-    for read in (_next, _tomorrow, _span, _hour):
+    if UNSURE.search(told):
+        return None
+    for read in (_day_number, _next, _tomorrow, _span, _hour):
         minutes = read(told, clock)
         if minutes is not None:
-            return max(1, minutes)
-    return None
+            return minutes
+    return -DAY if BACK.search(told) else None
 
 
 def clock_at(words: str, clock: int) -> int | None:
     """What the clock says when it is as late as the words say, from `clock` on: "evening" is this evening, or
     tomorrow's where it is over. None where they tell no time of day."""
     told = " ".join(words.casefold().split())
-    minutes = _hour(told, clock, now_too=True)
-    return None if minutes is None else clock + minutes
+    if UNSURE.search(told) or SPAN.search(told):
+        return None
+    found = DAY_NUMBER.search(told)
+    if found is not None:
+        return max(clock, clock + (_day_number(told, clock) or 0))
+    if NEXT.search(told) or TOMORROW.search(told):
+        return clock + (minutes_until(words, clock) or 0)
+    minute = _minute_of_day(told)
+    if minute is None:
+        return None
+    word = OF_DAY.search(told)
+    by_name = word is not None and _of_day(told) == minute
+    if by_name and part_of_day(clock) == part_of_day(minute):
+        return clock
+    return clock + (minute - clock) % DAY
 
 
 def part_of_day(clock: int) -> str:
@@ -127,6 +172,15 @@ def _fits(unit: int, minutes: int) -> bool:
     return unit == 1 or minutes >= 2 * unit or minutes == unit
 
 
+def _day_number(told: str, clock: int) -> int | None:
+    """ "Day 3, 07:40", "evening of day 3"."""
+    found = DAY_NUMBER.search(told)
+    if found is None:
+        return None
+    minute = _minute_of_day(told[: found.start()] + told[found.end() :])
+    return DAY * (int(found.group(1)) - 1) + (HOURS["morning"] if minute is None else minute) - clock
+
+
 def _next(told: str, clock: int) -> int | None:
     """ "Next morning", "the following evening", "next week"."""
     found = NEXT.search(told)
@@ -134,64 +188,82 @@ def _next(told: str, clock: int) -> int | None:
         return None
     what = found.group(1)
     if what in HOURS:
-        return _tomorrow_at(HOURS[what], clock)
+        return _days_on(1, HOURS[what], clock)
     if what == "day":
-        return _tomorrow_at(_of_day(told[found.end() :]), clock)
+        return _days_on(1, _minute_of_day(told[found.end() :]), clock)
     return UNITS[what]
 
 
 def _tomorrow(told: str, clock: int) -> int | None:
-    if TOMORROW.search(told) is None:
+    found = TOMORROW.search(told)
+    return _days_on(2 if found.group(1) else 1, _minute_of_day(told), clock) if found else None
+
+
+def _days_on(days: int, minute: int | None, clock: int) -> int:
+    """Until a minute of a later day, its morning where that is not told. Before dawn the night still belongs
+    to the day before."""
+    today = (clock - LONG_ENOUGH_TO_SLEEP) // DAY
+    ahead = DAY * (today + days) + (HOURS["morning"] if minute is None else minute) - clock
+    return ahead if ahead > 0 else ahead + DAY
+
+
+def _span(told: str, clock: int) -> int | None:
+    """ "Two hours later", "half an hour", "a year and a half", "three days later, at dawn"."""
+    spans = list(SPAN.finditer(told))
+    if not spans:
         return None
-    minute = _clock_time(told)
-    return _tomorrow_at(_of_day(told) if minute is None else minute, clock)
+    minutes = round(sum(map(_length, spans)))
+    if BACK.search(told):
+        return -minutes
+    minute = _minute_of_day(SPAN.sub(" ", told))
+    if minute is None:
+        return minutes
+    return _days_on(minutes // DAY, minute, clock) if minutes >= DAY else None
 
 
-def _tomorrow_at(minute: int | None, clock: int) -> int:
-    """Until so many minutes into the next day, its morning where that is not told."""
-    return DAY * (clock // DAY + 1) + (HOURS["morning"] if minute is None else minute) - clock
+def _length(found: Match[str]) -> float:
+    number, unit = found.group(1), found.group(3) or SHORT[found.group(4)]
+    amount = NUMBERS[number] if number in NUMBERS else float(number)
+    halves = sum(1 for group in (2, 5) if found.group(group))
+    return (amount + 0.5 * halves) * UNITS[unit]
 
 
-def _span(told: str, _clock: int) -> int | None:
-    """ "Two hours later", "half an hour", "a year and a half"."""
-    found = SPAN.search(told)
-    if found is None:
-        return None
-    number = NUMBERS.get(found.group(1))
-    amount = float(found.group(1)) if number is None else number
-    amount += 0.5 if found.group(3) else 0
-    return round(amount * UNITS[found.group(2)])
-
-
-def _hour(told: str, clock: int, *, now_too: bool = False) -> int | None:
+def _hour(told: str, clock: int) -> int | None:
     """ "At midnight", "that evening", "10:30 pm": the next time it is so."""
-    minute = _clock_time(told)
-    minute = _of_day(told) if minute is None else minute
+    minute = _minute_of_day(told)
     if minute is None:
         return None
-    ahead = (minute - clock) % DAY
-    if now_too and part_of_day(clock) == part_of_day(minute) and _clock_time(told) is None:
-        return 0
-    return ahead if ahead or now_too else DAY
+    return (minute - clock) % DAY or DAY
 
 
-def _clock_time(told: str) -> int | None:
+def _minute_of_day(told: str) -> int | None:
+    """What a clock shows, or a part of the day."""
     for found in CLOCK.finditer(told):
-        if (minute := _minute(found)) is not None:
+        if (minute := _shown(found, told)) is not None:
             return minute
-    return None
+    return _of_day(told)
 
 
-def _minute(found: Match[str]) -> int | None:
+def _shown(found: Match[str], told: str) -> int | None:
     """The minute of the day; a bare number is no time, and nor is one that no clock shows."""
-    hour, minute, half = int(found.group(1)), int(found.group(2) or 0), (found.group(3) or "")[:1]
-    if not found.group(2) and not half and not found.group(0).startswith("at "):
+    at, shift, number, minutes, half = found.groups()
+    hour, minute, half = (
+        (ONES.index(number) + 1 if number in ONES else int(number)),
+        int(minutes or 0),
+        (half or "")[:1],
+    )
+    if not (at or shift or minutes or half):
         return None
     if half in ("a", "p"):
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + (12 if half == "p" else 0)
-    return hour * HOUR + minute if hour < 24 and minute < 60 else None
+    elif (6 <= hour < 12 and LATE.search(told)) or (hour < 6 and AFTERNOON.search(told)):
+        hour += 12
+    elif hour == 12 and LATE.search(told) and not AFTERNOON.search(told):
+        hour = 0
+    minute += SHIFTED.get((shift or "").strip(), 0)
+    return (hour * HOUR + minute) % DAY if hour < 24 and minute < 60 else None
 
 
 def _of_day(told: str) -> int | None:

@@ -6,13 +6,13 @@ candidate is checked once more in SQL before it counts).
 
 score = text_weight · text + (1 − text_weight) · meaning, then in `full` + 0.05 · significance + 0.05 ·
 recency. `text` is BM25 as a share of the best, `meaning` the cosine scaled to 0…1 over the candidates,
-`significance` a third of 0…3, `recency` 0 for the owner's first memory and 1 for the newest. They are added:
-multiplied, they outrank relevance. Without an embedding `text` counts whole.
+`significance` a third of 0…3, `recency` 0 for the owner's first memory and 1 for what is now, in story time.
+They are added: multiplied, they outrank relevance. Without an embedding `text` counts whole.
 """
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import apsw
 
@@ -123,8 +123,7 @@ class _Weights:
     scaled: Mapping[int, float]
     text_ranks: Mapping[int, int]
     meaning_ranks: Mapping[int, int]
-    first_id: int
-    lifetime: int
+    lifetime: "_Lifetime"
 
     def score(self, one: Candidate) -> float:
         text, meaning = self.text.get(one.id, 0.0), self.scaled.get(one.id, 0.0)
@@ -142,7 +141,7 @@ class _Weights:
         return fused + SIGNIFICANCE_WEIGHT * significance + RECENCY_WEIGHT * recency
 
     def recency(self, one: Candidate) -> float:
-        return (one.id - self.first_id) / self.lifetime
+        return self.lifetime.share(one)
 
     def scores(self, one: Candidate) -> Scores:
         return Scores(
@@ -166,7 +165,6 @@ def _weights(
     near: Mapping[int, float],
 ) -> _Weights:
     text, cosine = _only(words, here), _only(near, here)
-    first_id, lifetime = _lifetime(db, scope)
     return _Weights(
         configuration=ranking.configuration,
         share=ranking.text_weight if near else 1.0,
@@ -175,8 +173,7 @@ def _weights(
         scaled=_scaled(cosine),
         text_ranks=_ranks(text),
         meaning_ranks=_ranks(cosine),
-        first_id=first_id,
-        lifetime=lifetime,
+        lifetime=_lifetime(db, scope),
     )
 
 
@@ -198,16 +195,31 @@ def _scaled(cosines: Mapping[int, float]) -> dict[int, float]:
     return {memory_id: (cosine - low) / (high - low) for memory_id, cosine in cosines.items()}
 
 
-def _lifetime(db: apsw.Connection, scope: Scope) -> tuple[int, int]:
-    """The id of the owner's first memory, and how far it is from there to the newest."""
+class _Lifetime(NamedTuple):
+    """An owner's first memory and its newest, by id, and the story's clock at the first and now."""
+
+    first_id: int
+    newest_id: int
+    first_clock: int
+    now: int
+
+    def share(self, one: Candidate) -> float:
+        """How far on a memory lies, in story time; where the story tells none, in the order it was told."""
+        lived = self.now - self.first_clock
+        if lived > 0:
+            return min(1.0, max(0.0, (one.clock - self.first_clock) / lived))
+        return (one.id - self.first_id) / max(self.newest_id - self.first_id, 1)
+
+
+def _lifetime(db: apsw.Connection, scope: Scope) -> _Lifetime:
     found = row(
         db,
-        "SELECT (SELECT min(id) FROM memory WHERE chat_id = :chat AND owner_id = :owner),"
-        " (SELECT max(id) FROM memory WHERE chat_id = :chat AND owner_id = :owner)",
+        "SELECT first.id, (SELECT max(id) FROM memory WHERE chat_id = :chat AND owner_id = :owner),"
+        " first.clock, (SELECT clock FROM chat WHERE id = :chat) FROM memory first WHERE first.id ="
+        " (SELECT min(id) FROM memory WHERE chat_id = :chat AND owner_id = :owner)",
         scope.named,
     )
-    first, newest = found or (None, None)
-    return (first or 0), max((newest or 0) - (first or 0), 1)
+    return _Lifetime(*(number or 0 for number in found or (0, 0, 0, 0)))
 
 
 def _with_what_followed(

@@ -37,10 +37,12 @@ class Candidate:
     turn_id: int | None
     significance: int
     pinned: bool
+    clock: int
 
 
 MATCHED = (
-    "SELECT memory.id, memory.turn_id, memory.significance, memory.pinned, found.score FROM"
+    "SELECT memory.id, memory.turn_id, memory.significance, memory.pinned, memory.clock,"
+    " found.score FROM"
     " (SELECT rowid AS id, bm25(memory_text, 0.0, 1.0) AS score FROM memory_text"
     " WHERE memory_text MATCH :match ORDER BY score LIMIT :limit) AS found"
     f" CROSS JOIN memory ON memory.id = found.id WHERE {WITNESSED} ORDER BY found.score"
@@ -56,8 +58,8 @@ def by_words(db: apsw.Connection, scope: Scope, text: str, limit: int) -> list[t
     found = rows(db, MATCHED, {**scope.named, "match": query, "limit": limit})
     best = min((score for *_known, score in found), default=0.0)
     return [
-        (Candidate(memory_id, turn_id, significance, bool(pinned)), score / best if best < 0 else 0.0)
-        for memory_id, turn_id, significance, pinned, score in found
+        (Candidate(memory_id, turn_id, significance, bool(pinned), clock), score / best if best < 0 else 0.0)
+        for memory_id, turn_id, significance, pinned, clock, score in found
     ]
 
 
@@ -74,11 +76,12 @@ def candidates(db: apsw.Connection, scope: Scope, ids: Iterable[int]) -> list[Ca
     wanted = ",".join(str(int(one)) for one in ids)
     found = rows(
         db,
-        "SELECT memory.id, memory.turn_id, memory.significance, memory.pinned FROM memory"
+        "SELECT memory.id, memory.turn_id, memory.significance, memory.pinned, memory.clock"
+        " FROM memory"
         f" WHERE memory.id IN ({wanted}) AND {WITNESSED}",
         scope.named,
     )
     return [
-        Candidate(memory_id, turn_id, significance, bool(pinned))
-        for memory_id, turn_id, significance, pinned in found
+        Candidate(memory_id, turn_id, significance, bool(pinned), clock)
+        for memory_id, turn_id, significance, pinned, clock in found
     ]

@@ -155,6 +155,12 @@ def turn(db: apsw.Connection, turn_id: int) -> Turn:
     return turn_of(found)
 
 
+def speaker_of(db: apsw.Connection, turn_id: int) -> int | None:
+    """Who spoke a turn, also one that no longer counts; None is you."""
+    found = row(db, "SELECT payload ->> 'speaker_id' FROM event WHERE id = ?", (turn_id,))
+    return found[0] if found else None
+
+
 def told_text(db: apsw.Connection, turn_id: int | None) -> str:
     """The text of a turn as it stands, also of an alternative that is not the one shown; empty for None."""
     if turn_id is None:
@@ -186,6 +192,14 @@ def dialogue_back_from(db: apsw.Connection, turn_id: int) -> Iterator[Turn]:
     yield newest
     key = (newest.anchor_id, newest.id)
     while page := _turns_back(db, newest.chat_id, key, DIALOGUE_PAGE):
+        yield from page
+        key = (page[-1].anchor_id, page[-1].id)
+
+
+def turns_until(db: apsw.Connection, chat_id: int, anchor_id: int) -> Iterator[Turn]:
+    """The turns before a place in the dialogue, newest first, read as far as the caller goes."""
+    key = (anchor_id, 0)
+    while page := _turns_back(db, chat_id, key, DIALOGUE_PAGE):
         yield from page
         key = (page[-1].anchor_id, page[-1].id)
 

@@ -1,5 +1,7 @@
 """Waiting for the ledger, by its own commits and not by the clock."""
 
+from collections.abc import Callable
+
 import trio
 
 from store import queries
@@ -10,6 +12,11 @@ LIMIT_S = 20
 
 async def settled(store: Store) -> None:
     """Wait until nothing is pending."""
+    await until(store, lambda: not queries.pending(store.hot))
+
+
+async def until(store: Store, holds: Callable[[], object]) -> None:
+    """Wait until something is so that a commit makes so."""
     changed = trio.Event()
 
     def ring(_: object) -> None:
@@ -18,7 +25,7 @@ async def settled(store: Store) -> None:
 
     store.writer.listeners.append(ring)
     with trio.fail_after(LIMIT_S):
-        while queries.pending(store.hot):
+        while not holds():
             await changed.wait()
             changed = trio.Event()
     store.writer.listeners.remove(ring)

@@ -30,6 +30,7 @@ from workers import (
     cli_search,
     cli_snapshots,
     cli_tail,
+    cli_time,
     cli_work,
     logs,
     measuring,
@@ -204,6 +205,8 @@ app.command()(cli_snapshots.snapshot)
 app.command("snapshots")(cli_snapshots.snapshots_)
 app.command()(cli_snapshots.snapshot_show)
 app.command()(cli_snapshots.snapshot_restore)
+for name, timed in cli_time.COMMANDS:
+    app.command(name)(timed)
 for command in cli_history.COMMANDS:
     app.command()(command)
 for act in cli_plot.COMMANDS:

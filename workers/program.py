@@ -94,6 +94,7 @@ async def open_program(
         play = Play(store, foreground)
         told = (telemetry.render, trouble, counter, pipeline, paths, longwork)
         engine = Engine(store, feed, play, offer.endpoints, offer, work, *told)
+        engine.auto_stops_on_typing = config.play.auto_stops_on_typing
         async with trio.open_nursery() as background, trio.open_nursery() as working:
             background.start_soon(feed.run)
             background.start_soon(store.wake.run)

@@ -45,13 +45,15 @@ Ending = Literal["complete", "length", "stopped", "dropped", "crashed", "shutdow
 
 
 class TurnAssistant(Payload):
-    """What a bot said. `answers` is the turn it answers (None for a first message). An alternative names the
-    first one, takes its place, and stays until another is selected."""
+    """What a bot said. `answers` is the turn it answers, `unprompted_at` the floor it was given to go on by
+    itself; a first message has neither. An alternative names the first one, takes its place, and stays until
+    another is selected."""
 
     kind = "turn.assistant"
     speaker_id: EntityId
     text: Spoken
     answers: EventId | None = None
+    unprompted_at: EventId | None = None
     truncated: bool = False
     ended: Ending = "complete"
     model: str = ""

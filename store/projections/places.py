@@ -115,6 +115,7 @@ def scene_summarized(db: apsw.Connection, event: Event[SceneSummarized]) -> None
 
 @projects(WorldChanged)
 def world_changed(db: apsw.Connection, event: Event[WorldChanged]) -> None:
+    """The clock never goes back, except before anything was said: the story begins when it is told to."""
     told = event.payload
     db.execute(
         "INSERT INTO world(id, chat_id, time, weather, changed_by)"
@@ -123,4 +124,11 @@ def world_changed(db: apsw.Connection, event: Event[WorldChanged]) -> None:
         (event.id, event.chat_id, told.time, told.weather),
     )
     if told.clock is not None:
-        db.execute("UPDATE chat SET clock = ? WHERE id = ?", (told.clock, event.chat_id))
+        db.execute(
+            "UPDATE chat SET clock = CASE WHEN turns = 0 THEN ?1 ELSE max(clock, ?1) END WHERE id = ?2",
+            (told.clock, event.chat_id),
+        )
+        db.execute(
+            "UPDATE scene SET clock = ?1 WHERE id = (SELECT scene_id FROM chat WHERE id = ?2 AND turns = 0)",
+            (told.clock, event.chat_id),
+        )

@@ -28,6 +28,25 @@ def present_of(host_id: int, guest_id: int | None, in_scene: str | None) -> tupl
     return tuple(one for one in cast if not named or one in named)
 
 
+AT_THE_END = (
+    "SELECT turns, chat.clock, host_id, guest_id, scene.id, scene.present FROM chat"
+    " LEFT JOIN scene ON scene.id = chat.scene_id WHERE chat.id = ?1"
+)
+LATE = (
+    f"SELECT turns, coalesce(min(before.clock + {TURN_MINUTES}, after.clock), after.clock, chat.clock),"
+    " host_id, guest_id, scene.id, scene.present FROM chat"
+    " LEFT JOIN turn before ON before.id = (SELECT id FROM turn WHERE chat_id = ?1"
+    " AND (anchor_id, id) < (?2, ?3) ORDER BY anchor_id DESC, id DESC LIMIT 1)"
+    " LEFT JOIN turn after ON after.id = (SELECT id FROM turn WHERE chat_id = ?1"
+    " AND (anchor_id, id) > (?2, ?3) ORDER BY anchor_id, id LIMIT 1)"
+    " LEFT JOIN scene ON scene.id = CASE WHEN before.anchor_id = ?2 THEN before.scene_id ELSE nullif(max("
+    "coalesce(before.scene_id, 0),"
+    " coalesce((SELECT max(id) FROM scene WHERE chat_id = ?1 AND id < ?2), 0)), 0) END"
+    " WHERE chat.id = ?1"
+)
+"""For a turn that stands before others: between them in time, and in the scene of the exchange it belongs to;
+one that was unprompted in the scene that was open when it was given the floor, or that the turn before it has
+been moved to since."""
 INSERT_TURN = (
     "INSERT INTO turn(id, chat_id, branch_id, anchor_id, ordinal, scene_id, present, speaker_id, text,"
     " answers, truncated, ended, model, usage, alternative_of, run_id, recorded_at, clock)"
@@ -40,16 +59,11 @@ INDEX_TURN = "INSERT OR REPLACE INTO turn_text(rowid, text) VALUES (?, ?)"
 def _insert(
     db: apsw.Connection, event: Event[Any], anchor_id: int, speaker_id: int | None, said: tuple[Any, ...]
 ) -> None:
-    """A turn is perceived by those in the scene; a guest who was sent away while speaking still spoke. An
-    answer lies in the scene of the turn it stands with."""
-    found = row(
-        db,
-        "SELECT turns, chat.clock, host_id, guest_id, scene.id, scene.present FROM chat LEFT JOIN scene"
-        " ON scene.id ="
-        " CASE WHEN ?2 IS NULL THEN chat.scene_id ELSE (SELECT scene_id FROM turn WHERE id = ?2) END"
-        " WHERE chat.id = ?1",
-        (event.chat_id, anchor_id if anchor_id != event.id else None),
-    )
+    """A turn is perceived by those in the scene; a guest who was sent away while speaking still spoke. What
+    does not come at the end of the dialogue lies in the scene and at the time of its place there."""
+    at_the_end = anchor_id == event.id
+    place = (event.chat_id,) if at_the_end else (event.chat_id, anchor_id, event.id)
+    found = row(db, AT_THE_END if at_the_end else LATE, place)
     if found is None:
         return
     turns, clock, host_id, guest_id, scene_id, in_scene = found
@@ -71,12 +85,14 @@ def turn_user(db: apsw.Connection, event: Event[TurnUser]) -> None:
 
 @projects(TurnAssistant)
 def turn_assistant(db: apsw.Connection, event: Event[TurnAssistant]) -> None:
-    """An answer stands with the turn it answers, also when the person had already sent the next one."""
+    """An answer stands with the turn it answers, and what was unprompted where it was given the floor, also
+    when the person had already sent the next turn."""
     turn = event.payload
     anchor = row(db, "SELECT anchor_id FROM turn WHERE id = ?", (turn.answers,))
+    stands_at = anchor[0] if anchor else turn.unprompted_at or event.id
     usage = turn.usage.model_dump_json() if turn.usage else None
     how = (int(turn.truncated), turn.ended, turn.model, usage, turn.alternative_of)
-    _insert(db, event, anchor[0] if anchor else event.id, turn.speaker_id, (turn.text, turn.answers, *how))
+    _insert(db, event, stands_at, turn.speaker_id, (turn.text, turn.answers, *how))
 
 
 @projects(TurnEdited)

@@ -28,3 +28,10 @@ def test_the_same_harness_sees_stock_huey_lose_work() -> None:
     code, found = _harness("--kills", "4", "--storage", "stock")
     assert int(str(found["lost"])) > 0
     assert code == 1
+
+
+def test_killed_in_auto_mode_the_bots_say_as_many_turns_as_were_asked_for() -> None:
+    code, found = _harness("--kills", "5", "--auto")
+    assert found["violations"] == [], f"seed {found['seed']}"
+    assert code == 0
+    assert int(str(found["said"])) > 1

@@ -17,6 +17,8 @@ WITHOUT_DEFECT = {
     "tests/properties/test_log_and_projections.py::test_what_comes_late_of_a_superseded_outcome_falls_with_it",
     # the other properties of its file together, two thousand times
     "tests/properties/test_history.py::test_a_long_history_stays_true_to_its_log",
+    # the first property of its file, a thousand times
+    "tests/properties/test_time.py::test_time_goes_forward_through_a_thousand_stories",
     # the state machine of its file, a thousand times
     "tests/properties/test_plot.py::test_a_long_life_of_story_events",
     # not a property but one story told

@@ -4,7 +4,14 @@ import httpx
 from openapi_schema_validator import OAS31Validator, validate
 from openapi_spec_validator import validate as validate_document
 
-from store.events import MemoryWritten, StoryEventPlanned, StoryPlan, ThreadOpened
+from store.events import (
+    DigestWritten,
+    MemoryWritten,
+    StoryEventPlanned,
+    StoryPlan,
+    ThreadOpened,
+    TurnUser,
+)
 from store.events.relationships import MAX_FACTS
 from tests.web.conftest import Site
 from tests.web.play import Play
@@ -57,6 +64,10 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         "/api/chats/{chat_id}/threads": {"title": "Who rang?"},
         "/api/chats/{chat_id}/threads/{thread_id}": {"seen": 0},
         "/api/chats/{chat_id}/threads/{thread_id}/close": {},
+        "/api/chats/{chat_id}/skip": {"words": "next morning"},
+        "/api/chats/{chat_id}/meanwhile": {"turns": 1},
+        "/api/chats/{chat_id}/auto": {"turns": 0},
+        "/api/chats/{chat_id}/digests/{digest_id}": {"text": "They met.", "seen": 0},
     }
     told = Play(site, chat_id, bot_id)
     wake = StoryEventPlanned(plan=StoryPlan(title="A wake"))
@@ -65,6 +76,13 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
     kept = (await site.client.post(f"/api/chats/{chat_id}/snapshots", json={})).json()["file"]
     ids["file"] = kept
     bodies["/api/snapshots"] = (await site.client.get(f"/api/snapshots/{kept}/file")).json()
+    digest = DigestWritten(scene_id=chat_id, text="They have met.", told_by=(bot_id,))
+    ids["digest_id"] = str(await told.record(digest))
+    bea = (await site.client.post("/api/bots", json={"name": "Bea"})).json()["id"]
+    three = {"host_id": bot_id, "guest_id": bea}
+    ahead, away = [(await site.client.post("/api/chats", json=three)).json()["id"] for _ in range(2)]
+    await Play(site, away, bot_id).record(TurnUser(text="((later))"))
+    elsewhere = {"/skip": ahead, "/meanwhile": away, "/return": away}
     drafted = await site.client.post("/api/chats", json={"host_id": bot_id, "opening": "At sea."})
     for one in OPERATIONS:
         if one.path.endswith("/events"):
@@ -73,6 +91,8 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         if one.path.startswith("/api/work"):
             ids["work_id"] = str(await _idle_work(site))
         chat = {"chat_id": str(drafted.json()["id"])} if one.path.endswith("/opening") else {}
+        other = next((there for end, there in elsewhere.items() if one.path.endswith(end)), None)
+        chat |= {"chat_id": str(other)} if other is not None else {}
         chat |= {"story_event_id": spare} if one.path.endswith("/cancel") else {}
         query = f"?owner={bot_id}&text=Hello" if "owner" in one.queries else ""
         query = "?q=Hello" if "q" in one.queries else query
