@@ -26,7 +26,8 @@ def settled(db: apsw.Connection, chat_id: int) -> None:
     Raises:
         Conflict: it is.
     """
-    _nothing_runs(db, chat_id, "stage IN ('addressee', 'skip', 'narrate')")
+    deciding = "stage = 'auto' AND state = 'running'"
+    _nothing_runs(db, chat_id, f"(stage IN ('addressee', 'skip', 'narrate') OR {deciding})")
 
 
 def _nothing_runs(db: apsw.Connection, chat_id: int, which: str) -> None:

@@ -82,6 +82,16 @@ def auto_is_over(db: apsw.Connection, chat_id: int, before: int = 2**62) -> bool
     return found is None or not found[0]
 
 
+def auto_set_by(db: apsw.Connection, chat_id: int) -> int:
+    """The last word on auto-mode; 0 where there was none."""
+    found = row(
+        db,
+        "SELECT max(id) FROM event INDEXED BY event_kind WHERE chat_id = ? AND kind = 'auto.set'",
+        (chat_id,),
+    )
+    return (found[0] or 0) if found else 0
+
+
 def skips(db: apsw.Connection, chat_id: int) -> list[Skipped]:
     found = rows(
         db, "SELECT id, mode, minutes, words, clock FROM skip WHERE chat_id = ? ORDER BY id", (chat_id,)

@@ -253,6 +253,17 @@ def turns_before(db: apsw.Connection, chat_id: int, before: int | None, limit: i
     return _turns_back(db, chat_id, key, limit)[::-1]
 
 
+def turns_from(db: apsw.Connection, chat_id: int, place: tuple[int, int], limit: int) -> list[Turn]:
+    """Up to `limit` turns from a place (anchor_id, id) on, in dialogue order; no turn need stand there."""
+    found = rows(
+        db,
+        f"SELECT {TURN} FROM turn WHERE chat_id = ? AND (anchor_id, id) >= (?, ?)"
+        " ORDER BY anchor_id, id LIMIT ?",
+        (chat_id, *place, limit),
+    )
+    return [turn_of(one) for one in found]
+
+
 def turns_after(db: apsw.Connection, after: Turn, limit: int) -> list[Turn]:
     """Up to `limit` turns after one, in dialogue order."""
     found = rows(

@@ -6,7 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -31,6 +31,7 @@ from web import (
     searching,
     settings,
     story,
+    transcript,
     why,
     work,
 )
@@ -49,10 +50,11 @@ class Assets(StaticFiles):
         return answer
 
 
-def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | None = None) -> Starlette:
-    """The application for one engine. `host` is the address it is served at, for the Host check."""
-    routes = [
+def routes() -> list[BaseRoute]:
+    """Every address there is; what must hold for all pages is tried on this list."""
+    return [
         *pages.routes(),
+        *transcript.routes(),
         *endpoints.routes(),
         *past.routes(),
         *branching.routes(),
@@ -75,8 +77,12 @@ def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | No
         Route("/openapi.json", openapi),
         Mount("/static", Assets(directory=FOLDER / "static")),
     ]
+
+
+def create_app(engine: Engine, *, host: str = "127.0.0.1", token: SecretStr | None = None) -> Starlette:
+    """The application for one engine. `host` is the address it is served at, for the Host check."""
     app = Starlette(
-        routes=routes,
+        routes=routes(),
         middleware=[Middleware(Gate, host=host, token=token, rooms=kept.ROOMS)],
         exception_handlers={
             FabulaError: on_fabula_error,

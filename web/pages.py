@@ -1,33 +1,20 @@
-"""The pages: bots, chats, one chat. Each shows what the log says and submits events; nothing is kept here."""
+"""The pages: bots and chats. Each shows what the log says and submits events; nothing is kept here."""
 
 from typing import Any
 
-import apsw
-import trio
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from store import history, ledger, log, queries, views
-from store.errors import FabulaError, NotFound
+from store import queries, views
+from store.errors import FabulaError
 from store.events import BotAuthored, BotEdited
-from store.views import Chat, Turn
 from web.errors import invalid, told
 from web.models import MAX_ID_DIGITS
-from web.opening import shown_opening
-from web.operation import engine_of, number
-from web.passing import lying_between, passing
-from web.state import names_of
+from web.operation import engine_of
 from web.templates import page
-from web.typed import Typed
 
-FIRST_PAGE = 60
-OLDER_PAGE = 100
-LARGEST_PAGE = 1000
-"""As many turns as are fetched again at once, when others count than before."""
-QUICK_CHARS = 50_000
-"""A page with more text than this is rendered in a thread: nobody else waits for it."""
 BOT_FIELDS = ("name", "description", "personality", "first_message", "post_history")
 
 
@@ -124,76 +111,6 @@ async def send_turn(request: Request) -> Response:
     return RedirectResponse(f"/chats/{chat_id}#composer", status_code=303)
 
 
-async def chat(request: Request) -> Response:
-    """One chat: its newest turns, and the position from which the stream goes on."""
-    db = engine_of(request).store.hot
-    shown = views.chat(db, request.path_params["chat_id"])
-    position = log.position(db)
-    turns = views.turns_before(db, shown.id, None, FIRST_PAGE)
-    pipeline = engine_of(request).pipeline
-    paused = [name for name in sorted(ledger.paused(db)) if pipeline.is_play(name)]
-    values = turns_shown(db, shown, turns, FIRST_PAGE) | {"position": position, "paused": paused}
-    draft = {} if shown.begun else shown_opening(db, shown, Typed())
-    values |= draft | _cast(db, shown) | passing(engine_of(request), shown)
-    return await _told_page(request, "chat.html", values)
-
-
-async def cast(request: Request) -> Response:
-    """Who the chat is with, for a page on which a guest has just come or gone."""
-    db = engine_of(request).store.hot
-    return page(request, "cast.html", _cast(db, views.chat(db, request.path_params["chat_id"])))
-
-
-async def older_turns(request: Request) -> Response:
-    """A page of turns before one, or the newest."""
-    db = engine_of(request).store.hot
-    shown = views.chat(db, request.path_params["chat_id"])
-    size = min(number(request, "limit") or OLDER_PAGE, LARGEST_PAGE)
-    turns = views.turns_before(db, shown.id, number(request, "before"), size)
-    return await _told_page(request, "turns.html", turns_shown(db, shown, turns, size))
-
-
-async def one_turn(request: Request) -> Response:
-    db = engine_of(request).store.hot
-    shown = views.chat(db, request.path_params["chat_id"])
-    turn = views.turn(db, request.path_params["turn_id"])
-    if turn.chat_id != shown.id:
-        raise NotFound(f"There is no turn {turn.id} in this chat.")
-    return await _told_page(request, "turns.html", turns_shown(db, shown, [turn], OLDER_PAGE))
-
-
-async def _told_page(request: Request, name: str, values: dict[str, Any]) -> Response:
-    """A page with turns on it."""
-    if sum(len(turn.text) for turn in values["turns"]) <= QUICK_CHARS:
-        return page(request, name, values)
-    return await trio.to_thread.run_sync(page, request, name, values)
-
-
-def turns_shown(db: apsw.Connection, shown: Chat, turns: list[Turn], size: int) -> dict[str, Any]:
-    """What the transcript needs. `older` is where the next older page begins, if there is one."""
-    return {
-        "chat": shown,
-        "turns": turns,
-        "names": _names(db, shown, turns),
-        "alternatives": history.alternatives(db, shown.id, [turn.id for turn in turns]),
-        "older": turns[0].id if len(turns) == size else None,
-        **lying_between(db, shown, turns),
-    }
-
-
-def _names(db: apsw.Connection, shown: Chat, turns: list[Turn]) -> dict[int | None, str]:
-    """Speaker → name, of former guests too; None is you."""
-    named = names_of(db, shown, [turn.speaker_id for turn in turns if turn.speaker_id is not None])
-    names: dict[int | None, str] = {None: shown.you_name}
-    names.update(named.items())
-    return names
-
-
-def _cast(db: apsw.Connection, shown: Chat) -> dict[str, Any]:
-    names = names_of(db, shown)
-    return {"chat": shown, "bots": [(bot_id, names[bot_id]) for bot_id in shown.members]}
-
-
 def routes() -> list[Route]:
     return [
         Route("/", home),
@@ -204,11 +121,7 @@ def routes() -> list[Route]:
         Route("/bots/{bot_id:id}", save_bot, methods=["POST"]),
         Route("/bots/{bot_id:id}/archive", archive_bot, methods=["POST"]),
         Route("/chats", start_chat, methods=["POST"]),
-        Route("/chats/{chat_id:id}", chat),
-        Route("/chats/{chat_id:id}/cast", cast),
         Route("/chats/{chat_id:id}/rename", rename_chat, methods=["POST"]),
         Route("/chats/{chat_id:id}/archive", archive_chat, methods=["POST"]),
-        Route("/chats/{chat_id:id}/turns", older_turns),
         Route("/chats/{chat_id:id}/turns", send_turn, methods=["POST"]),
-        Route("/chats/{chat_id:id}/turns/{turn_id:id}", one_turn),
     ]

@@ -16,8 +16,8 @@ from store.views import Chat, Turn
 from web.errors import status_of, told
 from web.models import MAX_ID_DIGITS, Out
 from web.operation import MAX_PAGE, Operation, answer, engine_of, number
-from web.pages import FIRST_PAGE, turns_shown
 from web.templates import page
+from web.transcript import PAGE, Window, turns_shown
 
 SHOWN = 20
 MAX_OFFSET = 10_000
@@ -128,8 +128,8 @@ async def at_turn(request: Request) -> Response:
     chat_id, turn_id = request.path_params["chat_id"], request.path_params["turn_id"]
     db = engine_of(request).store.hot
     chat, turn = views.chat(db, chat_id), _turn_in(db, chat_id, turn_id)
-    after = views.turns_after(db, turn, FIRST_PAGE)
-    if len(after) < FIRST_PAGE and "around" not in request.query_params:
+    after = views.turns_after(db, turn, PAGE)
+    if len(after) < PAGE and "around" not in request.query_params:
         return RedirectResponse(f"/chats/{chat_id}#turn-{turn_id}", status_code=303)
     before = views.turns_before(db, chat_id, turn_id, AROUND + 1)
     return page(request, "excerpt.html", _excerpt(db, chat, before, turn, after))
@@ -140,7 +140,7 @@ def _excerpt(
 ) -> dict[str, Any]:
     turns = [*before[-AROUND:], turn, *after[:AROUND]]
     return {
-        **turns_shown(db, chat, turns, len(turns) + 1),
+        **turns_shown(db, chat, Window(turns)),
         "marked": turn,
         "earlier": before[0].id if len(before) > AROUND else None,
         "later": after[AROUND].id if len(after) > AROUND else None,

@@ -277,6 +277,7 @@ SPEAKS_WHILE_THEY_DO: list[Act] = [
     *(go_away(3), PLAY, end(0), PLAY, end(0), NARRATION, say("Ada, hm."), end(0), settle),
 ]
 STOPS_JUST_BEFORE_A_TICK: list[Act] = [let_go_on(2), PLAY, stop, end(0), let_go_on(1), settle]
+CHANGES_PLANS: list[Act] = [let_go_on(1), go_away(1), settle, undo, settle]
 ASKS_FOR_ANOTHER_ONE: list[Act] = [let_go_on(3), settle, upon(2, "regenerate"), settle]
 DOES_NOT_WAIT: list[Act] = [
     *(say("Ada, hm."), PLAY, end(0), NARRATION, say("Bea, hm."), say(LATER), end(0), settle),
@@ -400,6 +401,7 @@ def _began(event: Event[Any]) -> bool:
 @given(acts=st.lists(ACTS, max_size=25))
 @example(acts=SPEAKS_WHILE_THEY_DO)
 @example(acts=STOPS_JUST_BEFORE_A_TICK)
+@example(acts=CHANGES_PLANS)
 @example(acts=ASKS_FOR_ANOTHER_ONE)
 @example(acts=DOES_NOT_WAIT)
 @example(acts=COMES_AND_GOES)

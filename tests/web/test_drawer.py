@@ -232,7 +232,7 @@ def test_numbers_are_legible_on_every_ground(colour: str, scheme: int) -> None:
     styles = (FOLDER / "static" / "fabula.css").read_text()
     for ground in ("sheet", "paper", "you"):
         one, other = (
-            _luminance(re.findall(rf"--{name}: (#[0-9a-f]{{6}})", styles)[scheme])
+            _luminance(re.findall(rf"--{name}: light-dark\((#\w{{6}}), (#\w{{6}})\)", styles)[0][scheme])
             for name in (colour, ground)
         )
         assert (max(one, other) + 0.05) / (min(one, other) + 0.05) >= 4.5

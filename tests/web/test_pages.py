@@ -75,24 +75,47 @@ async def test_a_turn_is_sent_without_scripts(site: Site) -> None:
     assert "w0 w1 w2 w3 w4 w5 w6 w7" in shown
 
 
-async def test_older_turns_follow_page_by_page_and_each_is_shown_once(site: Site) -> None:
+async def test_the_transcript_is_read_in_windows_and_each_turn_is_shown_once(site: Site) -> None:
     chat_id = await site.chat()
-    for number in range(35):
+    await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "the first"})
+    for number in range(9):
         await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": f"turn {number}"})
-    with trio.fail_after(20):
-        while len((await site.client.get(f"/api/chats/{chat_id}/turns?limit=200")).json()) < 70:
-            await trio.testing.wait_all_tasks_blocked(0.01)
-    shown, address = await page(site, f"/chats/{chat_id}"), None
-    seen: list[int] = []
-    while True:
-        ids = [int(found) for found in re.findall(r'id="turn-(\d+)"', shown)]
-        seen = ids + seen
-        address = re.search(r'hx-get="([^"]+turns\?before=[^"]+)"', shown)
-        if address is None:
-            break
-        shown = await page(site, address.group(1))
-    turns = (await site.client.get(f"/api/chats/{chat_id}/turns?limit=200")).json()
-    assert seen == [turn["id"] for turn in turns]
+    turns = [int(str(turn["id"])) for turn in await site.turns(chat_id, 20)]
+
+    async def window(query: str) -> tuple[list[int], str | None, str | None]:
+        text = await page(site, f"/chats/{chat_id}/turns?{query}")
+        edges = dict(re.findall(r'<p class="(older|newer)" data-turn="(\d+)">', text))
+        return (
+            [int(one) for one in re.findall(r'id="turn-(\d+)"', text)],
+            edges.get("older"),
+            edges.get("newer"),
+        )
+
+    newest, older, newer = await window("limit=7")
+    assert (newest, older, newer) == (turns[-7:], str(turns[-7]), None)
+    seen = newest
+    while older is not None:
+        found, older, _ = await window(f"before={older}&limit=7")
+        seen = found + seen
+    assert seen == turns
+    seen, newer = turns[:6], str(turns[5])
+    while newer is not None:
+        found, _, newer = await window(f"after={newer}&limit=7")
+        seen = seen + found
+    assert seen == turns
+    assert await window("limit=20") == (turns, None, None)
+    assert await window(f"around={turns[10]}&limit=6") == (turns[7:13], str(turns[7]), str(turns[12]))
+    first = re.search(rf'id="turn-{turns[4]}"[^>]*data-anchor="(\d+)"', await page(site, f"/chats/{chat_id}"))
+    place = f"{first.group(1)}-{turns[4]}" if first else ""
+    assert await window(f"from={place}&limit=7") == (turns[4:11], str(turns[4]), str(turns[10]))
+    assert (await window("from=999999-1&limit=7"))[0] == turns[-7:]  # a branch that ends earlier
+
+    linked = await page(site, f"/chats/{chat_id}?turn={turns[3]}")
+    assert f'data-sought="{turns[3]}"' in linked
+    other = await site.chat()
+    for path in (f"/chats/{other}?turn={turns[3]}", f"/chats/{other}/turns?around={turns[3]}"):
+        assert (await site.client.get(path)).status_code == 404
+    assert (await site.client.get(f"/chats/{chat_id}/turns?from=7")).status_code == 422
 
 
 async def test_a_page_full_of_marks_is_rendered_beside_the_others(site: Site) -> None:
@@ -132,15 +155,7 @@ async def test_every_page_has_its_landmarks_and_every_field_a_label(site: Site, 
 
 
 async def test_scripts_and_styles_are_asked_for_again_after_an_update(site: Site) -> None:
-    for name in (
-        "chat.js",
-        "composer.js",
-        "history.js",
-        "history.css",
-        "fabula.js",
-        "fabula.css",
-        "htmx.min.js",
-    ):
+    for name in ("chat.js", "history.css", "fabula.css", "htmx.min.js"):
         answer = await site.client.get(f"/static/{name}")
         assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
         again = await site.client.get(f"/static/{name}", headers={"if-none-match": answer.headers["etag"]})

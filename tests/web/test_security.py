@@ -1,16 +1,39 @@
 """Security: who may talk to the page, and what untrusted text becomes."""
 
+import re
+from pathlib import Path
+from urllib.parse import quote
+
 import httpx
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
+from starlette.routing import Route
 
 from tests.web.conftest import Site
-from web.app import create_app
+from web.app import create_app, routes
 from web.markup import rendered
 
 NASTY = "<script>alert(1)</script><img src=x onerror=alert(1)>[x](javascript:alert(1))<svg/onload=alert(1)>"
+
+EVERY = [route for route in routes() if isinstance(route, Route)]
+WRITES = [
+    (method, route) for route in EVERY for method in route.methods or () if method not in ("GET", "HEAD")
+]
+
+
+def filled(route: Route, given: str) -> str:
+    """The address of a route, each of its parameters the same."""
+    return re.sub(r"{[^}]+}", given, route.path)
+
+
+def raw(site: Site, method: str, path: str, headers: dict[str, str] | None = None) -> httpx.Request:
+    """A request whose address is sent as it is: no client tidies it up."""
+    request = site.client.build_request(method, site.address, headers=headers)
+    request.url = request.url.copy_with(raw_path=path.encode())
+    return request
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:80", "", "localhost.evil.example"])
@@ -38,6 +61,86 @@ async def test_a_write_from_another_page_is_refused(site: Site, headers: dict[st
     answer = await site.client.post("/bots", data={"name": "Mallory"}, headers=headers)
     assert answer.status_code == 403
     assert (await site.client.get("/api/bots")).json() == []
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"origin": "https://evil.example"}, 403),
+        ({"sec-fetch-site": "cross-site", "content-type": "application/x-www-form-urlencoded"}, 403),
+        ({"host": "evil.example", "origin": "http://evil.example"}, 421),
+    ],
+    ids=["origin", "form", "host"],
+)
+async def test_no_write_at_all_is_taken_from_elsewhere(
+    site: Site, headers: dict[str, str], status: int
+) -> None:
+    await site.chat("Hello.")
+    await site.settled()
+    before = site.program.engine.store.hot.execute("SELECT max(id) FROM event").fetchall()
+    for method, route in WRITES:
+        answer = await site.client.request(method, filled(route, "1"), headers=headers)
+        assert answer.status_code == status, (method, route.path)
+    assert site.program.engine.store.hot.execute("SELECT max(id) FROM event").fetchall() == before
+
+
+async def test_no_write_at_all_takes_a_body_over_the_limit(site: Site) -> None:
+    port = int(site.address.rpartition(":")[2])
+    for method, route in WRITES:
+        async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+            host = "host: 127.0.0.1\r\ncontent-length: 999999999"
+            await stream.send_all(f"{method} {filled(route, '1')} HTTP/1.1\r\n{host}\r\n\r\n".encode())
+            assert b" 413 " in (await stream.receive_some())[:20], (method, route.path)
+
+
+async def test_no_address_leads_out_of_its_folder(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "secrets.toml").write_text('[endpoint.fake]\napi_key = "open sesame"\n', encoding="utf-8")
+    up = ["..%2f..%2fsecrets.toml", "%2e%2e/%2e%2e/secrets.toml", "..%5csecrets.toml", "..;/secrets.toml"]
+    ways = [*up, "secrets.toml%00.json", quote(str(tmp_path / "secrets.toml"), safe=""), "/etc/passwd"]
+    for route in [one for one in EVERY if "{" in one.path] + [Route("/static/{path}", lambda _: None)]:
+        for way in ways:
+            for method in route.methods or ("GET",):
+                answer = await site.client.send(raw(site, method, filled(route, way)))
+                assert answer.status_code in (303, 404, 405, 409, 422), (method, route.path, way)
+                assert not re.search(r"open sesame|root:", answer.text), (method, route.path, way)
+
+
+async def test_what_is_asked_for_is_never_said_again_as_markup(site: Site) -> None:
+    chat_id = await site.chat("Hello.")
+    names = (
+        "text",
+        "owner",
+        "turn",
+        "before",
+        "after",
+        "around",
+        "from",
+        "limit",
+        "one",
+        "other",
+        "q",
+        "state",
+    )
+    query = "&".join(f"{name}={quote(NASTY)}" for name in names)
+    addresses = [filled(route, str(chat_id)) for route in EVERY if "GET" in (route.methods or ())]
+    odd = [f"/{quote(NASTY)}", f"/chats/{quote(NASTY)}", f"/bots/1/{quote(NASTY)}"]
+    for path in [*(f"{one}?{query}" for one in addresses if not one.endswith("/events")), *odd]:
+        answer = await site.client.get(path, headers={"accept": "text/html"})
+        assert answer.status_code < 500, path
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        if "html" in answer.headers.get("content-type", ""):
+            assert not re.search(r"<script>|<svg.onload|<img src=x|href=.javascript", answer.text), path
+
+
+async def test_the_name_of_a_file_is_nothing_but_a_name(site: Site) -> None:
+    name = f"../../{NASTY}.json"
+    for method, route in WRITES:
+        answer = await site.client.request(
+            method, filled(route, "1"), files={"file": (name, b"{}")}, headers={"accept": "text/html"}
+        )
+        assert answer.status_code < 500, (method, route.path)
+        assert "<script>alert" not in answer.text
 
 
 async def test_our_own_form_is_taken(site: Site) -> None:

@@ -1,8 +1,8 @@
 // One chat: follows the event stream, and shows each thing exactly once.
 import "./composer.js";
 import { render } from "./prose.js";
-import { keepBottom } from "./reader.js";
-import { fetchAll, fetchTurn, place, seat, setUnrest, unseat } from "./transcript.js";
+import { keepBottom, tellBelow } from "./reader.js";
+import { arrive, fetchAll, fetchTurn, inTurn, place, seat, setUnrest, unseat } from "./transcript.js";
 import { isPaused, tell, troubleCard } from "./trouble.js";
 
 const root = document.getElementById("chat");
@@ -18,7 +18,6 @@ let retryIn = 250;
 const texts = new Map();   // run id → {attempt, text, element, speaker}
 const floors = new Map();  // floor.given event id → who was given it
 const runs = new Map();    // run id → last told state
-let inserting = Promise.resolve();
 
 // ---- what is being written
 const names = () => JSON.parse(document.getElementById("cast").dataset.names);
@@ -53,7 +52,7 @@ const reseat = (runId) => {
   const first = runs.get(runId)?.alternative_of;
   if (first && texts.has(runId)) seat(texts.get(runId).element, first);
 };
-const show = (known) => keepBottom(() => render(known.prose, known.text));
+const show = (known) => { keepBottom(() => render(known.prose, known.text)); tellBelow(); };
 let painting = new Set();
 const paint = (known) => {
   // a timer, not an animation frame: a tab in the background must keep up as well
@@ -85,14 +84,16 @@ const dropStale = () => texts.forEach((known, runId) => { if (known.stale) dropB
 const onTurn = (event) => {
   if (!event.live) return;
   if (event.payload.alternative_of) { onOthersCount(); return; } // it took the place of another
-  inserting = inserting.then(async () => {
+  inTurn(async () => {
     const fresh = await fetchTurn(event.id);
     if (fresh === null) return;
     keepBottom(() => { if (event.run_id) dropBubble(event.run_id); place(fresh); });
     document.dispatchEvent(new CustomEvent("fabula:changed", { detail: ["clock"] })); // a turn takes its time
-    if (event.kind === "turn.assistant") said.textContent = `${nameOf(event.payload.speaker_id)}: ${event.payload.text}`;
+    if (event.kind === "turn.assistant") announce(event.payload);
   });
 };
+// a screen reader is told of a reply once, when it is whole, and without the marks
+const announce = ({ speaker_id: speaker, text }) => { said.textContent = `${nameOf(speaker)}: ${text.replaceAll("*", "")}`; };
 // other turns count than before; the server tells right after this what is being written among them
 const onOthersCount = () => {
   texts.forEach((known) => { known.stale = true; });
@@ -103,7 +104,7 @@ const onOtherWords = () => {
   document.dispatchEvent(new CustomEvent("fabula:changed", { detail: EVERY_PART }));
   if (due) return;
   due = true;
-  inserting = inserting.then(async () => {
+  inTurn(async () => {
     due = false;
     await fetchAll();
     dropStale();
@@ -124,7 +125,7 @@ const onRun = (told) => {
   const old = document.getElementById(`trouble-${told.run_id}`);
   if (["done", "cancelled"].includes(told.state)) {
     runs.delete(told.run_id);
-    inserting = inserting.then(() => keepBottom(() => dropBubble(told.run_id))); // its turn, if any, comes first
+    inTurn(() => keepBottom(() => dropBubble(told.run_id))); // its turn, if any, comes first
   } else { runs.set(told.run_id, told); reseat(told.run_id); }
   if (["backoff", "dead"].includes(told.state) || isPaused(told)) {
     const card = troubleCard(told);
@@ -200,5 +201,6 @@ const connect = () => {
   });
 };
 
-// not before htmx has begun its work, at this event too: what it is told of earlier it would not hear
+arrive();
+// htmx begins its work at this event, and was there first: what is told before it listens would be lost
 document.addEventListener("DOMContentLoaded", connect);

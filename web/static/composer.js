@@ -1,5 +1,6 @@
 // The composer: a turn is sent once however often it is tried, and what is typed outlives the page.
-import { keepBottom, toBottom } from "./reader.js";
+import { keepBottom } from "./reader.js";
+import { toEnd } from "./transcript.js";
 import { post, troubleCard } from "./trouble.js";
 
 const { chat } = document.getElementById("chat").dataset;
@@ -42,7 +43,7 @@ const submit = async () => {
     if (box.value === text) box.value = "";
     keep(box.value);
     grow();
-    toBottom();
+    toEnd();
   } catch (error) {
     failed(error?.what ? error : {
       what: "Your turn could not be sent.", means: "It is still in the box, and nothing was lost.",
@@ -61,11 +62,6 @@ box.addEventListener("keydown", (event) => {
 });
 box.addEventListener("input", () => { grow(); keep(box.value); });
 stopButton.addEventListener("click", stop);
-document.addEventListener("keydown", (event) => {
-  const elsewhere = event.target.closest?.("#drawer") || document.querySelector("#drawer:modal");
-  if (event.key === "Escape" && !event.isComposing && !stopButton.hidden && !elsewhere) stop();
-});
 
 if (!box.value) box.value = kept();
 grow();
-if (!document.querySelector(".turn:target")) toBottom(); // whoever came for one turn sees that one

@@ -1,5 +1,5 @@
 // What a person does to the past: acts on a turn, the questions asked first, branches, undo.
-import { settle } from "./transcript.js";
+import { newest, settle } from "./transcript.js";
 
 const { chat } = document.getElementById("chat").dataset;
 const turns = document.getElementById("turns");
@@ -135,14 +135,13 @@ const cancel = (article) => {
 };
 
 // ---- acts on a turn
-const isLast = (article) => [...turns.querySelectorAll(".turn[id]")].at(-1) === article;
 const act = async (button) => {
   const article = button.closest(".turn");
   const path = button.getAttribute("formaction");
   const menu = button.closest("details.else");
   if (menu) { menu.open = false; menu.querySelector("summary").focus({ preventScroll: true }); }
   if (button.dataset.act === "edit") { await edit(article, path); return; }
-  const direct = button.formMethod !== "get" || (button.dataset.act === "again" && isLast(article));
+  const direct = button.formMethod !== "get" || (button.dataset.act === "again" && newest() === article);
   button.disabled = true;
   const answer = await ask(path, direct ? new URLSearchParams() : null);
   button.disabled = false;
