@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from store import rebuild, views
 from store.database import connect
 from tests.e2e.test_browser import WAIT_MS, send, watched
+from tests.e2e.test_three import answered, three
 from tests.golden import script
 from tests.golden.play import BETWEEN, BOTTLE, HAMPER, LEARNT, OVER, SCORE, TOLD
 from tests.golden.script import Alone, Said
@@ -313,3 +314,65 @@ def hold(prompts: dict[str, str]) -> None:
     assert script.COULD_BE_LEARNT["learnt"] in prompts["5"]
     assert script.MEANWHILE_TOLD["summary"] in prompts["5"]
     assert "Tobin was awake when the bell rang" in prompts["6"]
+
+
+def test_who_begins_to_write_takes_the_floor_in_every_tab(browser: Browser, tmp_path: Path) -> None:
+    with fake_process(pace_ms=0, tokens=3) as fake:
+        fake.judge({})
+        narrate_with(tmp_path, fake.base_url)
+        with server(tmp_path) as running:
+            path = three(running.address)
+            context = browser.new_context(viewport={"width": 360, "height": 740})
+            page, other = context.new_page(), context.new_page()
+            for tab in (page, other):
+                tab.goto(running.address + path)
+                expect(tab.locator("#chat[data-live=yes]")).to_be_visible(timeout=WAIT_MS)
+            answered(page, "Bo, hello.", "Bo", 2, WAIT_MS)
+            fake.script({"text": "I was thinking of the sea.", "stall_after": 1})
+            page.locator("#way-auto > summary").press("Enter")
+            expect(page.locator("#auto-turns")).to_be_focused()
+            page.locator("#auto-turns").fill("5")
+            page.locator("#auto-turns").press("Enter")
+            for tab in (page, other):
+                expect(tab.locator("#auto-left")).to_have_text("4 more turns by themselves", timeout=WAIT_MS)
+            expect(page.locator(".turn.writing")).to_be_visible(timeout=WAIT_MS)
+            page.locator("#way-skip > summary").click()
+            page.get_by_label("Until when").fill("next morning")
+            page.get_by_label("Until when").press("Enter")
+            refused = page.locator("#way-skip").get_by_role("alert")
+            expect(refused).to_contain_text("A reply is just being written", timeout=WAIT_MS)
+            expect(page.get_by_label("Until when")).to_have_value("next morning")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360
+            page.get_by_label("Until when").press("Escape")
+            expect(page.locator("#way-skip > summary")).to_be_focused()
+            expect(page.locator(".turn.writing")).to_be_visible()
+            page.get_by_label("Your turn").press_sequentially("W")
+            for tab in (page, other):
+                expect(tab.locator("#auto-left")).to_have_count(0, timeout=WAIT_MS)
+            fake.release()
+            for tab in (page, other):
+                expect(tab.locator("#turns .turn")).to_have_count(3, timeout=WAIT_MS)
+            context.close()
+            without_scripts(browser, running.address + path)
+            assert len(httpx.get(f"{running.address}/api{path}/turns").json()) == 3
+
+
+def without_scripts(browser: Browser, address: str) -> None:
+    """Time passes and a thread is opened by forms that lead to pages."""
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(address)
+    page.locator("#way-skip > summary").click()
+    page.get_by_label("Until when").fill("next morning")
+    page.get_by_label("Jump").check()
+    page.get_by_role("button", name="Skip").click()
+    expect(page.locator("#composer")).to_be_visible()
+    page.get_by_role("link", name="Story", exact=True).click()
+    page.get_by_text("Open a thread").click()
+    page.locator("#edit-thread").get_by_label("Title").fill("Who thinks of the sea?")
+    page.locator("#edit-thread").get_by_role("button", name="Open it").click()
+    expect(page.locator(".thread")).to_contain_text("Who thinks of the sea?")
+    page.get_by_role("link", name=re.compile("^Back to")).click()
+    expect(page.locator("#clock")).to_contain_text("day 2, 08:00")
+    expect(page.locator("#since .break")).to_contain_text("next morning")
+    context.close()
