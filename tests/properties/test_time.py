@@ -27,7 +27,7 @@ from pipeline.context import Context
 from pipeline.endpoints import Endpoints, Opened
 from pipeline.feed import Feed
 from pipeline.inference.endpoints import Profile
-from pipeline.inference.types import Capabilities, Chunk, Request, Sent, ignored
+from pipeline.inference.types import Capabilities, Chunk, Heard, Request, Sent, ignored, unheard
 from pipeline.passing import Passing
 from pipeline.play import Play
 from pipeline.rewriting import Rewriting
@@ -79,7 +79,7 @@ class Voice:
         yield Chunk(AMONG_THEMSELVES if alone else "Hm.")
         yield Chunk(finish="stop")
 
-    async def decide(self, request: Request, schema: type[M]) -> M:
+    async def decide(self, request: Request, schema: type[M], heard: Heard = unheard) -> M:
         return schema.model_validate({"learnt": "They have met."})
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
