@@ -277,7 +277,9 @@ SPEAKS_WHILE_THEY_DO: list[Act] = [
     *(go_away(3), PLAY, end(0), PLAY, end(0), NARRATION, say("Ada, hm."), end(0), settle),
 ]
 STOPS_JUST_BEFORE_A_TICK: list[Act] = [let_go_on(2), PLAY, stop, end(0), let_go_on(1), settle]
-CHANGES_PLANS: list[Act] = [let_go_on(1), go_away(1), settle, undo, settle]
+CHANGES_PLANS: list[Act] = [
+    *(let_go_on(1), go_away(1), settle, undo, settle, go_away(1), let_go_on(1), settle, undo, settle),
+]
 ASKS_FOR_ANOTHER_ONE: list[Act] = [let_go_on(3), settle, upon(2, "regenerate"), settle]
 DOES_NOT_WAIT: list[Act] = [
     *(say("Ada, hm."), PLAY, end(0), NARRATION, say("Bea, hm."), say(LATER), end(0), settle),
