@@ -86,18 +86,9 @@ def about(path: str, asked: Any, model: str) -> tuple[int, Any]:
     }
     if path in known:
         return 200, known[path]
-    if path == "/v1/embeddings":
-        vectors = [{"index": n, "embedding": _vector(text)} for n, text in enumerate(asked["input"])]
-        return 200, {"data": vectors[::-1]}
-    if path == "/api/embed":
-        return 200, {"embeddings": [_vector(text) for text in asked["input"]]}
     if path == "/tokenize":
         return 200, {"tokens": list(range(len(asked["content"].split())))}
     return 404, {"error": {"message": f"no such route: {path}"}}
-
-
-def _vector(text: str) -> list[float]:
-    return [float(len(text)), 1.0]
 
 
 def _usage(behaviour: Behaviour, asked: dict[str, Any]) -> dict[str, Any]:

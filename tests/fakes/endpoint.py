@@ -217,18 +217,20 @@ async def _control(fake: FakeEndpoint, seen: Seen) -> Answer:
         case "/__requests":
             told = [_told(request) for request in fake.requests]
         case "/v1/embeddings":
-            told = await _embedded(fake, seen.json["input"])
+            vectors = enumerate(await _embedded(fake, seen.json["input"]))
+            told = {"data": [{"index": place, "embedding": one} for place, one in vectors][::-1]}
+        case "/api/embed":
+            told = {"embeddings": await _embedded(fake, seen.json["input"])}
         case _:
             return dialects.about(seen.path, seen.json, MODEL)
     return 200, told
 
 
-async def _embedded(fake: FakeEndpoint, texts: list[str]) -> dict[str, Any]:
+async def _embedded(fake: FakeEndpoint, texts: list[str]) -> list[list[float]]:
     """The senses of the texts, as soon as nobody holds them back."""
     if fake.embedding is not None:
         await fake.embedding.wait()
-    vectors = await FakeEmbedder().embed(texts)
-    return {"data": [{"index": place, "embedding": one} for place, one in enumerate(vectors)]}
+    return await FakeEmbedder().embed(texts)
 
 
 def _told(seen: Seen) -> dict[str, Any]:

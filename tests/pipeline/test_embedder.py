@@ -15,6 +15,7 @@ from pipeline.inference.embedder import (
     BUNDLED,
     OFF,
     EmbedderUnusable,
+    Metered,
     bundled_folder,
     open_embedder,
 )
@@ -31,7 +32,9 @@ def cosine(one: list[float], other: list[float]) -> float:
 
 @pytest.mark.slow
 async def test_the_bundled_model_knows_what_is_alike_and_comes_back_when_it_dies() -> None:
-    async with open_embedder(BUNDLED, urgent=True) as embedder:
+    async with open_embedder(BUNDLED, urgent=True) as metered:
+        assert isinstance(metered, Metered)
+        embedder = metered.embedder
         assert isinstance(embedder, MiniLM)
         assert (embedder.model, embedder.pid) == (MODEL, None), "nothing is loaded before the first text"
         ship, boat, soup = await embedder.embed(["The ship sinks", "A boat goes under", "Soup for supper"])

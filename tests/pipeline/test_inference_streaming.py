@@ -8,6 +8,7 @@ import trio
 from pipeline.inference.types import Message, Request, Sampler, Usage
 from store.errors import ErrorClass
 from tests.fakes.behaviour import BEFORE_HEADERS, Behaviour, drops, says, stalls
+from tests.fakes.embedder import FakeEmbedder
 from tests.pipeline.inference import HASTY, HELLO, Speech, reply_of, upstream
 
 BOTH = pytest.mark.parametrize("speech", ["openai", "ollama"])
@@ -248,7 +249,10 @@ async def test_ollama_is_told_its_window_and_asked_in_its_own_words() -> None:
 @BOTH
 async def test_embeddings_come_back_in_the_order_of_their_texts(speech: Speech) -> None:
     async with upstream(speech) as (_fake, endpoint):
-        assert await endpoint.embed(["a", "bcd"]) == [[1.0, 1.0], [3.0, 1.0]]
+        texts = ["a lantern", "the sea"]
+        told = await endpoint.embed(texts)
+        assert told == await FakeEmbedder().embed(texts)
+        assert told[0] != told[1]
         assert await endpoint.embed([]) == []
 
 
