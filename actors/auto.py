@@ -1,8 +1,9 @@
 """Auto: the bots carry on by themselves.
 
-In auto-mode one `auto.ticked` leaves when nobody is speaking: when it is switched on, and after each turn that
-was said since. Every tick uses up one of the turns that were asked for, in the commit that records it, so there
-are never more. It answers what it came after: a scene without you that is undone takes along all that was said.
+In auto-mode one `auto.ticked` leaves when nobody is speaking: when it is switched on, and after each turn
+that was said since. Every tick uses up one of the turns that were asked for, in the commit that records it,
+so there are never more. It answers what it came after, so that a scene without you takes along, when it is
+undone, all that was said in it.
 """
 
 from pipeline.context import Context

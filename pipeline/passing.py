@@ -108,7 +108,7 @@ class Passing:
 
     async def auto(self, chat_id: int, turns: int) -> int | None:
         """Let the bots carry on by themselves for so many turns; 0 lets them finish what is being said. None
-        where nothing changes.
+        where nothing changes. In a scene without you it belongs to that scene, and is undone with it.
 
         Raises:
             Invalid: turns; Refused: nothing has been said yet, or the chat is archived or has not begun.
@@ -121,7 +121,8 @@ class Passing:
                 _spoken(chat)
             elif not chat.auto_left:
                 return None
-            return txn.append(wanted, chat_id=chat_id).id
+            away = None if YOU in chat.cast else chat.scene_id
+            return txn.append(wanted, chat_id=chat_id, cause_id=away).id
 
         return await self._do(step)
 

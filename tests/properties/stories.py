@@ -133,6 +133,24 @@ def answer(number: int, which: int, text: str, ended: str) -> Act:
     return act
 
 
+def go_on(number: int, which: int, text: str) -> Act:
+    """A bot goes on by itself; what it says comes at once, or after what is said in between."""
+
+    def act(world: World, txn: Txn) -> None:
+        chat_id = world.chat(number)
+        turns = world.turns[chat_id]
+        if not turns:
+            return
+        given = FloorGiven(turn_id=turns[-1], speaker_id=world.bot(number), unprompted=True)
+        floor = txn.append(given, chat_id=chat_id, cause_id=turns[-1])
+        if which % 2:
+            turns.append(txn.append(TurnUser(text=text), chat_id=chat_id).id)
+        said = TurnAssistant(speaker_id=world.bot(number), text=text, unprompted_at=floor.id)
+        turns.append(txn.append(said, chat_id=chat_id, cause_id=floor.id).id)
+
+    return act
+
+
 def _floor(number: int, which: int) -> Act:
     def act(world: World, txn: Txn) -> None:
         chat_id = world.chat(number)
@@ -232,6 +250,7 @@ BY_HAND: st.SearchStrategy[Act] = st.one_of(
     st.builds(say, NUMBERS, TEXTS),
     st.builds(answer, NUMBERS, NUMBERS, TEXTS, ENDINGS),
     st.builds(answer, NUMBERS, NUMBERS, TEXTS, ENDINGS),
+    st.builds(go_on, NUMBERS, NUMBERS, TEXTS),
     st.builds(_floor, NUMBERS, NUMBERS),
     st.builds(remember, NUMBERS, NUMBERS, TEXTS),
     *(st.builds(_simulate, NUMBERS, NUMBERS, st.one_of(SIMULATED), answers=st.booleans()) for _ in range(4)),

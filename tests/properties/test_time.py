@@ -27,7 +27,7 @@ from pipeline.context import Context
 from pipeline.endpoints import Endpoints, Opened
 from pipeline.feed import Feed
 from pipeline.inference.endpoints import Profile
-from pipeline.inference.types import Capabilities, Chunk, Request, Sent, ignored
+from pipeline.inference.types import Capabilities, Chunk, Heard, Request, Sent, ignored, unheard
 from pipeline.passing import Passing
 from pipeline.play import Play
 from pipeline.rewriting import Rewriting
@@ -79,7 +79,7 @@ class Voice:
         yield Chunk(AMONG_THEMSELVES if alone else "Hm.")
         yield Chunk(finish="stop")
 
-    async def decide(self, request: Request, schema: type[M]) -> M:
+    async def decide(self, request: Request, schema: type[M], heard: Heard = unheard) -> M:
         return schema.model_validate({"learnt": "They have met."})
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -277,7 +277,9 @@ SPEAKS_WHILE_THEY_DO: list[Act] = [
     *(go_away(3), PLAY, end(0), PLAY, end(0), NARRATION, say("Ada, hm."), end(0), settle),
 ]
 STOPS_JUST_BEFORE_A_TICK: list[Act] = [let_go_on(2), PLAY, stop, end(0), let_go_on(1), settle]
-CHANGES_PLANS: list[Act] = [let_go_on(1), go_away(1), settle, undo, settle]
+CHANGES_PLANS: list[Act] = [
+    *(let_go_on(1), go_away(1), settle, undo, settle, go_away(1), let_go_on(1), settle, undo, settle),
+]
 ASKS_FOR_ANOTHER_ONE: list[Act] = [let_go_on(3), settle, upon(2, "regenerate"), settle]
 DOES_NOT_WAIT: list[Act] = [
     *(say("Ada, hm."), PLAY, end(0), NARRATION, say("Bea, hm."), say(LATER), end(0), settle),
