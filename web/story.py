@@ -227,7 +227,7 @@ async def show(request: Request) -> Response:
 
 
 async def show_part(request: Request) -> Response:
-    part = request.path_params["part"]
+    part = request.path_params["piece"]
     if part not in PARTS:
         raise NotFound(f"The story has no part {part[:40]!r}.", hint=f"It has {', '.join(PARTS)}.")
     return await _shown(request, (part,), Typed())
@@ -266,5 +266,5 @@ def routes() -> list[Route]:
     return [
         Route(STORY, show),
         *(Route(f"{STORY}/{act.name}", _form(act), methods=["POST"]) for act in ACTS),
-        Route(f"{STORY}/{{part}}", show_part),
+        Route(f"{STORY}/{{piece}}", show_part),
     ]

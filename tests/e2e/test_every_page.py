@@ -132,6 +132,7 @@ def made(address: str, data: Path) -> World:
     correct("group", summary=BAD)
     correct("note", text=BAD)
     first = httpx.get(f"{address}/api/chats/{chat}/turns").json()[0]["id"]
+    plot(world, chat, host)
     branch = world.post(f"/chats/{chat}/branches", turn_id=first, name=BAD[:200])["id"]
     db = connect(data / "chat.db", query_only=True)
     snapshot = snapshots.take(db, data / "snapshots", chat, why="by-hand", now=0)
@@ -151,6 +152,7 @@ def made(address: str, data: Path) -> World:
         "turn_id": first,
         "owner_id": host,
         "part": "edges",
+        "piece": "events",
         "file": snapshot.name,
         "run_id": httpx.get(f"{address}/api/runs").json()[0]["id"],
         "event_id": first,
@@ -162,6 +164,25 @@ def made(address: str, data: Path) -> World:
     }
     world.others = [f"/chats/{draft}", f"/chats/{archived}", "/nowhere"]
     return world
+
+
+def plot(world: World, chat: int, host: int) -> None:
+    """A story event in each state, threads, and a skip of time."""
+    plan = {
+        "title": BAD[:200],
+        "description": BAD,
+        "props": [{"name": BAD[:200], "description": BAD}],
+        "triggers": [{"kind": "phrase", "phrase": BAD}, {"kind": "place", "place": BAD}],
+        "preconditions": [{"kind": "present", "entity_ids": [0, host]}],
+        "on_start": [{"kind": "gains", "entity_id": host, "text": BAD[:200]}],
+        "on_complete": [{"kind": "learns", "entity_id": host, "about_id": 0, "text": BAD}],
+    }
+    _, active, over = (world.post(f"/chats/{chat}/story-events", **plan)["id"] for _ in range(3))
+    world.post(f"/chats/{chat}/story-events/{over}/cancel", reason=BAD)
+    world.post(f"/chats/{chat}/story-events/{active}/start")
+    _, closed = (world.post(f"/chats/{chat}/threads", title=BAD[:200], summary=BAD)["id"] for _ in range(2))
+    world.post(f"/chats/{chat}/threads/{closed}/close", resolution=BAD)
+    world.post(f"/chats/{chat}/skip", mode="elision", words=f"two hours later {BAD}")
 
 
 def unusable(page: Page, name: str) -> list[str]:
@@ -226,6 +247,11 @@ def test_every_page_can_be_used_and_runs_nothing_it_shows(browser: Browser, worl
         opening()
         expect(page.locator("dialog[open], :popover-open, .editor, .else[open]").first).to_be_visible()
         problems += unusable(page, name)
+
+    for name in ("story", "passing"):
+        page.goto(f"{chat}/{name}")
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        problems += unusable(page, f"{name}, unfolded")
 
     for path in story.pages():
         expected = 404 if path == "/nowhere" else 200
