@@ -233,11 +233,14 @@ async def show_part(request: Request) -> Response:
     return await _shown(request, (part,), Typed())
 
 
-async def _shown(request: Request, parts: tuple[str, ...], typed: Typed, status: int = 200) -> Response:
+async def _shown(
+    request: Request, parts: tuple[str, ...], typed: Typed, status: int = 200, failed: str = ""
+) -> Response:
+    """Pieces of the page; `failed` is the one with the form in which something was wrong."""
     chat_id = request.path_params["chat_id"]
     values = await engine_of(request).store.read(lambda db: _read(db, chat_id, parts))
     name = "story/parts.html" if piecewise(request) else "story/page.html"
-    return page(request, name, values | _words(typed), status=status)
+    return page(request, name, values | _words(typed) | {"failed": failed}, status=status)
 
 
 def _form(act: Act) -> Handler:
@@ -254,10 +257,10 @@ def _form(act: Act) -> Handler:
             status = status_of(problem)
         views.chat(engine_of(request).store.hot, chat_id)
         if piecewise(request):
-            return await _shown(request, (act.part,), typed, status)
+            return await _shown(request, (act.part,), typed, status, act.part)
         if typed.error is None:
             return RedirectResponse(f"/chats/{chat_id}/story#part-{act.part}", status_code=303)
-        return await _shown(request, PARTS, typed, status)
+        return await _shown(request, PARTS, typed, status, act.part)
 
     return submit
 
