@@ -170,19 +170,10 @@ MORNING = (
 )
 
 MEANWHILE = (
-    Alone(
-        "Ilse",
-        '*waits until the door has closed* "Now. It was your brother who tore out the page, was it not?"',
-    ),
-    Alone(
-        "Tobin",
-        '"It was I." *lays a folded page on the table* "It bears his name. Nobody was to read it."',
-    ),
-    Alone(
-        "Ilse",
-        '"Then keep it folded. But you mend the latch, and you tell her yourself before the week is out."',
-    ),
-    Alone("Tobin", '"Before the week is out," *he says, and takes up the screwdriver*'),
+    Alone("Tobin", '*waits until the door has closed* "The page in your book. It bears my brother\'s name."'),
+    Alone("Ilse", '"So it was you." *lays down the rope* "And nobody was to read it."'),
+    Alone("Tobin", '"Nobody." *lays a folded page on the table* "I could not leave it there."'),
+    Alone("Ilse", '"Keep it folded. But mend the latch, and tell her yourself before the week is out."'),
 )
 """Between the two. Mira may learn that the latch is mended, and that they have talked; not of the page."""
 
@@ -235,3 +226,13 @@ MEANWHILE_TOLD = {
 }
 COULD_BE_LEARNT = {"learnt": "The latch is mended, and the two have had a long talk."}
 BELL_GIST = "The night bell rang; nobody was there."
+
+
+def written() -> list[tuple[str, str]]:
+    """Who says what, from the first turn to the sixtieth."""
+    told = [("Ilse", GREETING)]
+    for part in (EVENING, GUEST_COMES, SUPPER, ROWING, AFTER_ROWING, MORNING):
+        told += [line for one in part for line in (("Mira", one.text), (one.by, one.reply))]
+    told += [(one.by, one.text) for one in MEANWHILE]
+    told += [line for one in RETURN for line in (("Mira", one.text), (one.by, one.reply))]
+    return [*told, *((one.by, one.text) for one in ALONE_AT_LAST)]

@@ -54,5 +54,7 @@ async def test_it_can_still_be_played(tmp_path: Path) -> None:
         db, chat_id = told.table.store.hot, told.table.chat_id
         assert views.chat(db, chat_id).turns == 60
         assert queries.pending(db) == 0
-        without_you = [turn for turn in views.turns_before(db, chat_id, None, 60) if YOU not in turn.present]
-        assert [turn.text for turn in without_you] == [one.text for one in script.MEANWHILE]
+        turns = views.turns_before(db, chat_id, None, 60)
+        names = {None: "Mira"} | {one: views.bot(db, one).name for one in views.chat(db, chat_id).members}
+        assert [(names[turn.speaker_id], turn.text) for turn in turns] == script.written()
+        assert sum(YOU not in turn.present for turn in turns) == len(script.MEANWHILE)
