@@ -88,6 +88,7 @@ SPAN = re.compile(
     rf"(?<![\w.])(\d{{1,9}}(?:\.\d{{1,3}})?|{_ANY_NUMBER})(\s+and\s+a\s+half)?\s*(?:more\s+)?"
     rf"(?:({_ANY_UNIT})s?|({_ANY_SHORT}))\b(\s+and\s+a\s+half)?"
 )
+BESIDE = re.compile(rf"{SPAN.pattern}\s+(before|after|past)\s+(?:the\s+)?({_ANY_HOUR})\b")
 BACK = re.compile(r"\b(?:ago|earlier|yesterday|last (?:night|evening|week|month|year))\b")
 NEXT = re.compile(rf"\b(?:next|following)\s+({_ANY_UNIT}|{_ANY_HOUR})\b")
 TOMORROW = re.compile(r"\b(the day after )?tomorrow\b")
@@ -114,7 +115,7 @@ def minutes_until(words: str, clock: int) -> int | None:
     told = " ".join(words.casefold().split())
     if UNSURE.search(told):
         return None
-    for read in (_day_number, _next, _tomorrow, _span, _hour):
+    for read in (_day_number, _next, _tomorrow, _beside, _span, _hour):
         minutes = read(told, clock)
         if minutes is not None:
             return minutes
@@ -125,12 +126,13 @@ def clock_at(words: str, clock: int) -> int | None:
     """What the clock says when it is as late as the words say, from `clock` on: "evening" is this evening, or
     tomorrow's where it is over. None where they tell no time of day."""
     told = " ".join(words.casefold().split())
-    if UNSURE.search(told) or SPAN.search(told):
+    beside = BESIDE.search(told)
+    if UNSURE.search(told) or (SPAN.search(told) and not beside):
         return None
     found = DAY_NUMBER.search(told)
     if found is not None:
         return max(clock, clock + (_day_number(told, clock) or 0))
-    if NEXT.search(told) or TOMORROW.search(told):
+    if beside or NEXT.search(told) or TOMORROW.search(told):
         return clock + (minutes_until(words, clock) or 0)
     minute = _minute_of_day(told)
     if minute is None:
@@ -234,6 +236,17 @@ def _hour(told: str, clock: int) -> int | None:
     if minute is None:
         return None
     return (minute - clock) % DAY or DAY
+
+
+def _beside(told: str, clock: int) -> int | None:
+    """ "An hour before dawn", "two hours after sunset": the next time it is so."""
+    found = BESIDE.search(told)
+    if found is None:
+        return None
+    *_, side, hour = found.groups()
+    length = found.group(0).partition(f" {side} ")[0]
+    span = _span(length, clock) or 0
+    return (HOURS[hour] + (-span if side == "before" else span) - clock) % DAY or DAY
 
 
 def _minute_of_day(told: str) -> int | None:

@@ -30,6 +30,8 @@ CLOCKS = st.integers(0, 400 * DAY)
         ("at 12:30 in the afternoon", "day 1, 12:30"),
         ("half past nine", "day 2, 09:30"),
         ("evening of day 3", "day 3, 19:00"),
+        ("an hour before dawn", "day 2, 05:00"),
+        ("two hours after sunset", "day 1, 21:00"),
     ],
 )
 def test_words_for_a_later_time_are_understood(words: str, when: str) -> None:
@@ -72,3 +74,4 @@ def test_the_clock_is_never_told_to_go_back(words: str, now: int) -> None:
 def test_a_time_of_day_that_is_now_is_now_and_one_that_is_over_comes_again() -> None:
     assert clock_at("evening", 19 * 60 + 30) == 19 * 60 + 30
     assert clock_at("morning", NOON) == DAY + 8 * 60
+    assert clock_at("an hour before dawn", NOON) == DAY + 5 * 60
