@@ -66,6 +66,9 @@ VIEWS = (
     View("chat-narrow", "/chats/{chat}", NARROW),
     View("branches", "/chats/{chat}", prepare=lambda page: page.get_by_role("link", name="Branches").click()),
     View("keys", "/chats/{chat}", prepare=lambda page: page.keyboard.press("?")),
+    View("story", "/chats/{chat}/story"),
+    View("desk", "/desk"),
+    View("search", "/search?q=light"),
     View("chats", "/"),
     View("model", "/endpoints"),
 )
