@@ -157,8 +157,8 @@ def take(page: Page, address: str, view: View, chat: int) -> bytes:
     width, height = view.size
     page.set_viewport_size({"width": width, "height": height})
     page.goto(address + view.path.format(chat=chat))
-    if "{chat}" in view.path:
-        page.wait_for_selector("#chat[data-live=yes]")
+    if view.path.startswith("/chats/"):
+        page.wait_for_selector("[data-live=yes]")
         page.evaluate("document.activeElement.blur()")
     if view.prepare is not None:
         view.prepare(page)
