@@ -84,6 +84,7 @@ class Writer:
     commits: int = 0
     failure: StoreFailed | None = None
     """Why the last commit failed, until one succeeds again."""
+    _acted_at: int = 0
     _queue: queue.SimpleQueue[_Item | None] = field(default_factory=queue.SimpleQueue)
     _token: trio.lowlevel.TrioToken | None = None
     _thread: threading.Thread | None = None
@@ -173,6 +174,8 @@ class Writer:
 
     def _run_step(self, item: _Item, txn: Txn) -> None:
         self.connection.execute("SAVEPOINT step")
+        if item.durable:  # what one act recorded is told from the next by its time, however quick they are
+            txn.now = self._acted_at = max(txn.now, self._acted_at + 1)
         try:
             item.result = outcome.Value(item.step(txn))
         except (apsw.FullError, apsw.IOError):
