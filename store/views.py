@@ -264,17 +264,6 @@ def turns_from(db: apsw.Connection, chat_id: int, place: tuple[int, int], limit:
     return [turn_of(one) for one in found]
 
 
-def turns_after(db: apsw.Connection, after: Turn, limit: int) -> list[Turn]:
-    """Up to `limit` turns after one, in dialogue order."""
-    found = rows(
-        db,
-        f"SELECT {TURN} FROM turn WHERE chat_id = ? AND (anchor_id, id) > (?, ?)"
-        " ORDER BY anchor_id, id LIMIT ?",
-        (after.chat_id, after.anchor_id, after.id, limit),
-    )
-    return [turn_of(one) for one in found]
-
-
 def partial_text(db: apsw.Connection, run_id: int) -> str:
     """What an earlier attempt of this run had already written; empty when nothing was."""
     found = row(db, "SELECT text FROM partial WHERE run_id = ?", (run_id,))

@@ -5,24 +5,19 @@ from typing import Any
 import apsw
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
-from store import finding, queries, views
-from store.errors import FabulaError, Invalid, NotFound
+from store import finding, queries
+from store.errors import FabulaError, Invalid
 from store.finding import Found, Wanted
-from store.rows import row
-from store.views import Chat, Turn
 from web.errors import status_of, told
 from web.models import MAX_ID_DIGITS, Out
 from web.operation import MAX_PAGE, Operation, answer, engine_of, number
 from web.templates import page
-from web.transcript import PAGE, Window, turns_shown
 
 SHOWN = 20
 MAX_OFFSET = 10_000
-AROUND = 25
-"""How many turns before and after one are shown with it."""
 LEVELS = {1: "notable", 2: "significant", 3: "pivotal"}
 
 
@@ -122,45 +117,6 @@ def _choices(db: apsw.Connection) -> dict[str, Any]:
     return {"chats": queries.chats(db), "speakers": finding.speakers(db), "levels": LEVELS}
 
 
-async def at_turn(request: Request) -> Response:
-    """A turn in its place: in the chat where it is among its newest turns, and otherwise with what stands
-    around it. A turn that does not count any more is said to be gone."""
-    chat_id, turn_id = request.path_params["chat_id"], request.path_params["turn_id"]
-    db = engine_of(request).store.hot
-    chat, turn = views.chat(db, chat_id), _turn_in(db, chat_id, turn_id)
-    after = views.turns_after(db, turn, PAGE)
-    if len(after) < PAGE and "around" not in request.query_params:
-        return RedirectResponse(f"/chats/{chat_id}#turn-{turn_id}", status_code=303)
-    before = views.turns_before(db, chat_id, turn_id, AROUND + 1)
-    return page(request, "excerpt.html", _excerpt(db, chat, before, turn, after))
-
-
-def _excerpt(
-    db: apsw.Connection, chat: Chat, before: list[Turn], turn: Turn, after: list[Turn]
-) -> dict[str, Any]:
-    turns = [*before[-AROUND:], turn, *after[:AROUND]]
-    return {
-        **turns_shown(db, chat, Window(turns)),
-        "marked": turn,
-        "earlier": before[0].id if len(before) > AROUND else None,
-        "later": after[AROUND].id if len(after) > AROUND else None,
-    }
-
-
-def _turn_in(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:
-    """A turn that counts.
-
-    Raises:
-        NotFound: it does not, or belongs to another chat.
-    """
-    if row(db, "SELECT 1 FROM turn WHERE id = ? AND chat_id = ?", (turn_id, chat_id)) is None:
-        raise NotFound(
-            f"There is no turn {turn_id} in this chat as the story stands.",
-            hint="It may have been retracted, or lie in another branch or alternative.",
-        )
-    return views.turn(db, turn_id)
-
-
 OPERATIONS = (
     Operation(
         "GET",
@@ -174,4 +130,4 @@ OPERATIONS = (
 
 
 def routes() -> list[Route]:
-    return [Route("/search", show_search), Route("/chats/{chat_id:id}/at/{turn_id:id}", at_turn)]
+    return [Route("/search", show_search)]

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from store import history, ledger, log, views
 from store.errors import Invalid, NotFound
+from store.rows import row
 from store.views import Chat, Turn
 from web.models import MAX_ID_DIGITS
 from web.opening import shown_opening
@@ -111,10 +112,12 @@ def _place(given: str) -> Place:
 
 def _turn(db: apsw.Connection, shown: Chat, turn_id: int) -> Turn:
     """A turn of this chat that counts."""
-    turn = views.turn(db, turn_id)
-    if turn.chat_id != shown.id:
-        raise NotFound(f"There is no turn {turn_id} in this chat.")
-    return turn
+    if row(db, "SELECT 1 FROM turn WHERE id = ? AND chat_id = ?", (turn_id, shown.id)) is None:
+        raise NotFound(
+            f"There is no turn {turn_id} in this chat as the story stands.",
+            hint="It may have been retracted, or lie in another branch or alternative.",
+        )
+    return views.turn(db, turn_id)
 
 
 async def one_turn(request: Request) -> Response:
