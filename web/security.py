@@ -39,6 +39,7 @@ HEADERS = {
     "referrer-policy": "same-origin",  # with no-referrer, our own forms would have the origin "null"
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+    "vary": "HX-Request, Accept",  # the way back must not find the piece a script fetched in the page's place
 }
 
 

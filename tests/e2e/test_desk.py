@@ -35,9 +35,14 @@ def test_a_failed_stage_is_mended_and_a_paused_one_goes_on(browser: Browser, tmp
         desk.locator("#to-narrate-dead").focus()
         desk.keyboard.press("Enter")
         expect(desk.locator(".runs .why")).to_have_text(re.compile("does not know the API key"))
+        with desk.expect_response(lambda answer: "hx-request" in answer.request.headers):
+            pass  # the list has looked again by itself, and the way back must still find the whole page
         desk.locator(".runs a").focus()
         desk.keyboard.press("Enter")
         expect(desk.get_by_role("heading", name=re.compile("Attempt 1: dead"))).to_be_visible()
+        desk.go_back()
+        expect(desk.get_by_role("heading", name="Runs")).to_be_visible()
+        desk.go_forward()
         expect(desk.get_by_text("Set the key again")).to_be_visible()
         desk.get_by_text("Technical detail").click()
         expect(desk.locator(".attempt pre").first).to_contain_text("<img src=x onerror=alert(1)>")
