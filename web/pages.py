@@ -12,16 +12,18 @@ from store.errors import FabulaError
 from store.events import BotAuthored, BotEdited
 from web.errors import invalid, told
 from web.models import MAX_ID_DIGITS
-from web.operation import engine_of
+from web.operation import engine_of, number
 from web.templates import page
 
 BOT_FIELDS = ("name", "description", "personality", "first_message", "post_history")
 
 
 async def home(request: Request) -> Response:
+    """The chats, and the form that starts one, where `?with=` has chosen a bot already."""
+    chosen = number(request, "with")
     chats, bots = await engine_of(request).store.read(lambda db: (queries.chats(db), queries.bots(db)))
     names = {bot.id: bot.name for bot in bots}
-    return page(request, "chats.html", {"chats": chats, "bots": bots, "names": names})
+    return page(request, "chats.html", {"chats": chats, "bots": bots, "names": names, "chosen": chosen})
 
 
 async def bots(request: Request) -> Response:

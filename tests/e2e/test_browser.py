@@ -38,7 +38,8 @@ def create_bot_and_chat(page: Page, address: str) -> None:
     page.get_by_label("Description", exact=False).fill("Keeper of the lighthouse <script>alert(1)</script>")
     page.get_by_label("First message", exact=False).fill("*looks up from the lamp* Who goes there, {{user}}?")
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("button", name="Start a chat").click()
+    page.get_by_role("link", name="Start a chat").click()
+    page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"/chats/\d+$"))
 
 

@@ -41,6 +41,9 @@ async def test_a_wrong_field_comes_back_with_all_that_was_typed(site: Site) -> N
 
 async def test_a_chat_is_started_renamed_and_archived(site: Site) -> None:
     bot_id = (await site.client.post("/api/bots", json={"name": "Ada"})).json()["id"]
+    await site.client.post("/api/bots", json={"name": "Bo"})
+    assert f'href="/?with={bot_id}#start"' in await page(site, "/bots")
+    assert f'<option value="{bot_id}" selected>Ada</option>' in await page(site, f"/?with={bot_id}")
     chosen = {"host_id": str(bot_id), "you_name": " ", "title": ""}
     started = await site.client.post("/chats", data=chosen)
     address = started.headers["location"]
