@@ -14,6 +14,7 @@ from tests.e2e.test_browser import WAIT_MS, logged, send, texts, watched
 from tests.processes import FakeProcess, fake_process, narrate_with, server
 
 pytestmark = pytest.mark.slow
+AT_END = "document.documentElement.scrollHeight - innerHeight - scrollY <= 1"
 
 
 @pytest.fixture
@@ -141,9 +142,13 @@ def test_the_past_is_rewritten_and_both_tabs_follow(
     see(both, *told, "It is past two.")
 
     # back to the first reply; the other way stays, and is gone back to
+    first.set_viewport_size({"width": width, "height": 480})
     act(first, 2, "go back to here")
+    first.evaluate("scrollTo(0, 0)")
     first.get_by_role("button", name="Go back").click()
     see(both, *told[:3])
+    first.wait_for_function(AT_END, timeout=WAIT_MS)  # where the story goes on
+    first.set_viewport_size({"width": width, "height": height})
     say(second, fake, "I bring fish.", "Put it down.")
     see(both, *told[:3], "I bring fish.", "Put it down.")
     first.get_by_role("link", name="Branches").click()

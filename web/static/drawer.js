@@ -24,6 +24,7 @@ const show = () => {
 };
 const hide = () => drawer.close();
 drawer.addEventListener("close", () => {
+  if (drawer.open) return; // it only became a column, or a sheet, and the event comes after
   opener.setAttribute("aria-expanded", "false");
   opener.focus({ preventScroll: true });
 });

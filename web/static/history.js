@@ -1,5 +1,5 @@
 // What a person does to the past: acts on a turn, the questions asked first, branches, undo.
-import { newest, settle } from "./transcript.js";
+import { newest, settle, toEnd } from "./transcript.js";
 
 const { chat } = document.getElementById("chat").dataset;
 const turns = document.getElementById("turns");
@@ -88,6 +88,7 @@ dialog.addEventListener("submit", async (event) => {
   const answer = form.method === "get" ? await ask(`${form.action}?${sent(form)}`) : await ask(form.action, sent(form));
   delete form.dataset.sending;
   if (answer.words !== undefined && "stay" in form.dataset) { tell(answer.words); settled(await ask(`/chats/${chat}/branches`)); } else settled(answer);
+  if (answer.words !== undefined && /\/(rewind|switch)$/.test(form.action)) toEnd(); // the story goes on there
 });
 document.querySelectorAll(".openers a[data-past]").forEach((link) => link.addEventListener("click", async (event) => {
   event.preventDefault();
