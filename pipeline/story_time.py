@@ -96,6 +96,7 @@ DAY_NUMBER = re.compile(r"\bday\s+(\d{1,6})\b")
 CLOCK = re.compile(
     rf"\b(at\s+)?(half past\s+|quarter past\s+|quarter to\s+)?(\d{{1,2}}|{'|'.join(ONES[:12])})"
     r"(?:[:.](\d\d))?\s*(am|pm|a\.m\.|p\.m\.|o'clock|o’clock)?(?!\w)"
+    r"(?:(?=\s*(at night|in the (?:morning|afternoon|evening))\b)|)"
 )
 SHIFTED = {"half past": 30, "quarter past": 15, "quarter to": -15}
 OF_DAY = re.compile(rf"\b({_ANY_HOUR}|tonight)\b")
@@ -137,9 +138,7 @@ def clock_at(words: str, clock: int) -> int | None:
     minute = _minute_of_day(told)
     if minute is None:
         return None
-    word = OF_DAY.search(told)
-    by_name = word is not None and _of_day(told) == minute
-    if by_name and part_of_day(clock) == part_of_day(minute):
+    if _on_a_clock(told) is None and part_of_day(clock) == part_of_day(minute):
         return clock
     return clock + (minute - clock) % DAY
 
@@ -251,21 +250,26 @@ def _beside(told: str, clock: int) -> int | None:
 
 def _minute_of_day(told: str) -> int | None:
     """What a clock shows, or a part of the day."""
+    shown = _on_a_clock(told)
+    return _of_day(told) if shown is None else shown
+
+
+def _on_a_clock(told: str) -> int | None:
     for found in CLOCK.finditer(told):
         if (minute := _shown(found, told)) is not None:
             return minute
-    return _of_day(told)
+    return None
 
 
 def _shown(found: Match[str], told: str) -> int | None:
     """The minute of the day; a bare number is no time, and nor is one that no clock shows."""
-    at, shift, number, minutes, half = found.groups()
+    at, shift, number, minutes, half, part = found.groups()
     hour, minute, half = (
         (ONES.index(number) + 1 if number in ONES else int(number)),
         int(minutes or 0),
         (half or "")[:1],
     )
-    if not (at or shift or minutes or half):
+    if not (at or shift or minutes or half or part):
         return None
     if half in ("a", "p"):
         if not 1 <= hour <= 12:

@@ -40,6 +40,7 @@ def shown_opening(db: apsw.Connection, chat: Chat, typed: Typed) -> dict[str, An
     return {
         "chat": chat,
         "opening": proposal,
+        "nothing_read": proposal == Opening(),
         "people": people,
         "doing": doing,
         "pairs": pairs,

@@ -132,6 +132,7 @@ def test_nothing_starts_before_the_opening_is_agreed_to(browser: Browser, addres
     expect(page.locator("#opening")).to_contain_text("A train at night.")
     expect(page.locator("#composer")).to_be_hidden()
     expect(page.locator("#opening:not([data-reading]) > details[open]")).to_be_visible(timeout=WAIT_MS)
+    assert page.evaluate("scrollY") == 0, "it is read from its top"
     page.get_by_label("Place", exact=True).fill("Night train")
     page.get_by_label("Time", exact=True).fill("midnight")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

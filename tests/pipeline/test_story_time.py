@@ -29,6 +29,7 @@ CLOCKS = st.integers(0, 400 * DAY)
         ("seven o'clock in the evening", "day 1, 19:00"),
         ("at 12:30 in the afternoon", "day 1, 12:30"),
         ("half past nine", "day 2, 09:30"),
+        ("about three in the morning", "day 2, 03:00"),
         ("evening of day 3", "day 3, 19:00"),
         ("an hour before dawn", "day 2, 05:00"),
         ("two hours after sunset", "day 1, 21:00"),
@@ -75,3 +76,5 @@ def test_a_time_of_day_that_is_now_is_now_and_one_that_is_over_comes_again() -> 
     assert clock_at("evening", 19 * 60 + 30) == 19 * 60 + 30
     assert clock_at("morning", NOON) == DAY + 8 * 60
     assert clock_at("an hour before dawn", NOON) == DAY + 5 * 60
+    assert clock_at("night", 0) == 0
+    assert clock_at("near ten at night", 0) == 22 * 60

@@ -37,6 +37,14 @@ async def test_a_draft_says_that_it_is_being_read_and_takes_no_turn(site: Site) 
     assert sent.status_code == 409
 
 
+async def test_a_model_that_read_nothing_is_said_to_have_read_nothing(site: Site) -> None:
+    play = await draft(site)
+    await play.record(OpeningProposed(opening=Opening()))
+    shown = await page(site, f"/chats/{play.chat_id}/opening", PIECE)
+    assert "The model read nothing out of it." in shown
+    assert "was read" not in shown
+
+
 async def test_what_was_read_is_corrected_and_agreed_to(site: Site) -> None:
     play = await draft(site)
     train = Container(name="Night train", slots=("window", "aisle"), moving=True)

@@ -18,7 +18,11 @@ const show = () => {
   below.textContent = news ? "New below" : "To the end";
 };
 
-export const toBottom = () => { following = true; scrollTo(0, page.scrollHeight); show(); };
+export const toBottom = () => {
+  following = true;
+  if (!("draft" in chat.dataset)) scrollTo(0, page.scrollHeight); // an opening is read from its top
+  show();
+};
 export const leave = () => { following = false; show(); };
 export const isFollowing = () => following;
 // something was told that the reader may not see
