@@ -24,7 +24,7 @@ _DO = {
     ErrorClass.TIMEOUT: "See whether the server is still loading its model, then choose it again.",
     ErrorClass.INVALID_OUTPUT: "Check that this is the address of a model server.",
 }
-"""What helps while choosing, where nothing is tried again by itself."""
+"""What helps while choosing, where the choice has to be made again."""
 
 
 @dataclass

@@ -48,7 +48,7 @@ class _Meaning:
     retryable: bool = True
 
 
-_BY_ITSELF = "It is tried again by itself"
+_PATIENCE = "It may be overloaded: give it a moment."
 _QUOTA = _Meaning(
     ErrorClass.QUOTA, "wants to be paid first", "Add credit there, then retry.", retryable=False
 )
@@ -58,12 +58,12 @@ _OVERFLOW = _Meaning(
     "Lower `hard` under [budget], or give the model a larger context.",
     retryable=False,
 )
-_BROKEN = _Meaning(ErrorClass.CONNECTION, "failed on its side", f"{_BY_ITSELF}; look at its own log.")
-_BUSY = _Meaning(ErrorClass.CONNECTION, "is busy or still loading its model", f"{_BY_ITSELF}.")
+_BROKEN = _Meaning(ErrorClass.CONNECTION, "failed on its side", "Look at its own log.")
+_BUSY = _Meaning(ErrorClass.CONNECTION, "is busy or still loading its model", "Give it a moment.")
 _STRANGE = _Meaning(
     ErrorClass.REFUSED,
     "answered as a model server would not",
-    "Check that base_url is the address of an OpenAI-compatible or Ollama server.",
+    "Check that its address is that of an OpenAI-compatible or Ollama server.",
     retryable=False,
 )
 _STATUSES: Mapping[int, _Meaning] = {
@@ -89,19 +89,19 @@ _STATUSES: Mapping[int, _Meaning] = {
     404: _Meaning(
         ErrorClass.REFUSED,
         "does not have this model or address",
-        "Check base_url and model in config.toml; a model of Ollama's is fetched with `ollama pull`.",
+        "Check its address and the name of the model; a model of Ollama's is fetched with `ollama pull`.",
         retryable=False,
     ),
-    408: _Meaning(ErrorClass.TIMEOUT, "took too long", f"{_BY_ITSELF}."),
+    408: _Meaning(ErrorClass.TIMEOUT, "took too long", _PATIENCE),
     413: _OVERFLOW,
     422: _Meaning(
         ErrorClass.REFUSED, "found a setting wrong", "Check the sampler settings.", retryable=False
     ),
-    429: _Meaning(ErrorClass.RATE_LIMITED, "asks to slow down", f"{_BY_ITSELF} when the endpoint allows."),
+    429: _Meaning(ErrorClass.RATE_LIMITED, "asks to slow down", "Wait until it allows more."),
     500: _BROKEN,
     502: _BROKEN,
     503: _BUSY,
-    504: _Meaning(ErrorClass.TIMEOUT, "took too long", f"{_BY_ITSELF}."),
+    504: _Meaning(ErrorClass.TIMEOUT, "took too long", _PATIENCE),
     529: _BUSY,
 }
 _MAY_MEAN_OVERFLOW = frozenset({400, 413, 422, 500})
@@ -159,7 +159,7 @@ def from_transport(name: str, base_url: str, error: Exception) -> EndpointFailed
 def _unreachable(name: str, base_url: str, detail: str, error_class: ErrorClass) -> EndpointFailed:
     return EndpointFailed(
         f"The endpoint {name!r} cannot be reached at {without_userinfo(base_url)}.",
-        hint="Start it, or correct its base_url; it is tried again by itself meanwhile.",
+        hint="Start it, or correct its address.",
         detail=detail,
         error_class=error_class,
     )
@@ -169,7 +169,7 @@ def timed_out(name: str, detail: str) -> EndpointFailed:
     """It is connected and silent."""
     return EndpointFailed(
         f"The endpoint {name!r} stopped answering.",
-        hint=f"It may be overloaded, or the model too large for the machine. {_BY_ITSELF}.",
+        hint="It may be overloaded, or the model too large for the machine.",
         detail=detail,
         error_class=ErrorClass.TIMEOUT,
     )
@@ -199,7 +199,7 @@ def empty(name: str, detail: str) -> EndpointFailed:
     """A well-formed reply with no text in it."""
     return EndpointFailed(
         f"The endpoint {name!r} answered with an empty reply.",
-        hint=f"{_BY_ITSELF}. If this goes on, allow longer replies or try another model.",
+        hint="If this goes on, allow longer replies or try another model.",
         detail=detail,
         error_class=ErrorClass.INVALID_OUTPUT,
     )

@@ -132,6 +132,8 @@ def test_an_error_reaches_the_person_with_a_way_out(
         card = page.locator("#trouble .card")
         expect(card).to_contain_text("API key", timeout=WAIT_MS)
         expect(card).to_contain_text("your turn is safe")
+        expect(card).to_contain_text("not tried again by itself any more")
+        expect(card.get_by_role("link", name="The model")).to_have_attribute("href", "/endpoints")
         card.get_by_text("Technical detail").click()
         expect(card.locator("pre")).to_contain_text("bad key")
         card.get_by_role("button", name="Retry now").click()

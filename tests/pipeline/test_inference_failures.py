@@ -251,7 +251,7 @@ async def test_a_web_page_is_not_a_reply() -> None:
         fake.script(Behaviour(body="<html>Welcome</html>", headers={"content-type": "text/html"}))
         failure = await failure_of(endpoint)
     assert failure.error_class is ErrorClass.INVALID_OUTPUT
-    assert "base_url" in failure.hint
+    assert "address" in failure.hint
 
 
 @BOTH

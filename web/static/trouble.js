@@ -50,7 +50,7 @@ export const troubleCard = (told) => {
       if (card.isConnected && left) setTimeout(tick, 1000);
     };
     queueMicrotask(tick);
-  }
+  } else add("p", "It is not tried again by itself any more.", "quiet");
   if (error.detail) {
     const details = document.createElement("details");
     const summary = document.createElement("summary");
@@ -63,5 +63,6 @@ export const troubleCard = (told) => {
   const actions = add("p", "", "actions");
   button(actions, "Retry now", `/api/runs/${told.run_id}/retry`);
   button(actions, "Discard", `/api/runs/${told.run_id}/discard`);
+  if (told.stage === "narrate") adder(actions)("a", "The model", "button").href = "/endpoints";
   return card;
 };
