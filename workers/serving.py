@@ -12,7 +12,9 @@ from web.app import create_app
 from web.server import listening_socket, serve
 from workers.nightly import keep_backed_up
 from workers.program import open_program
-from workers.terminal import say_where
+from workers.terminal import OUT, say_where
+
+KEPT = "Everything is kept in {folder}. Ctrl+C ends Fabula."
 
 
 @asynccontextmanager
@@ -47,6 +49,7 @@ async def run_server(
             async with trio.open_nursery() as nursery:
                 await nursery.start(serve, app, listener, shutdown.wait)
                 say_where(address, program.recovered)
+                OUT.print(KEPT.format(folder=paths.folder.absolute()), soft_wrap=True, markup=False)
                 beside.start_soon(keep_backed_up, program.engine.store, paths)
                 if visit:
                     nursery.start_soon(_visit, address)

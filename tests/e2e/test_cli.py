@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from store.store import open_store
 from tests.processes import FABULA, fake_process, narrate_with, run_fabula, server
 
 pytestmark = pytest.mark.slow
@@ -89,6 +90,8 @@ def test_a_stage_is_replayed_over_a_chat_and_the_fold_stays_clean(tmp_path: Path
     ],
 )
 def test_what_cannot_be_done_is_explained(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    with open_store(tmp_path / "chat.db", {}):
+        pass  # nothing was ever kept here
     ran = run_fabula(*arguments, data=tmp_path)
     assert ran.returncode == 1
     assert words in ran.stderr

@@ -63,6 +63,7 @@ def test_the_commands_explain_themselves(tmp_path: Path) -> None:
     wrong = run_fabula("eval", "retrieval", str(PICNIC), "--config", "best", data=tmp_path)
     assert wrong.returncode == 1
     assert "There are: text, meaning, fused, rrf, full." in wrong.stderr
+    run_fabula("bot", "new", "Ada", data=tmp_path)
     off = run_fabula("reembed", data=tmp_path)
     assert off.returncode == 1
     assert "No embedder is configured." in off.stderr

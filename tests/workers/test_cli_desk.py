@@ -1,11 +1,15 @@
 """The desk from the command line: stages paused and resumed, runs selected and mended after a count."""
 
 import json
+from pathlib import Path
 from typing import Any
+
+from typer.testing import CliRunner
 
 from store.errors import Invalid, NotFound
 from tests.processes import FakeProcess
 from tests.workers.conftest import Fabula, refusal
+from workers.cli import app
 
 
 def listed(fabula: Fabula, *command: str) -> list[dict[str, Any]]:
@@ -47,3 +51,12 @@ def test_runs_are_selected_as_on_the_page_and_mended_after_a_count(fabula: Fabul
     assert "0 run(s) discarded" in fabula("discard", "--all", "--yes").stdout
     assert isinstance(refusal(fabula("runs", "--state", "lost")), Invalid)
     assert isinstance(refusal(fabula("retry", 9999)), NotFound)
+
+
+def test_a_folder_without_a_database_is_told_of_and_left_as_it_is(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    for command in ("status", "drain", "say 2 Hello", "reembed", "chat new 1"):
+        told = refusal(CliRunner().invoke(app, [*command.split(), "--data", str(elsewhere)]))
+        assert isinstance(told, NotFound)
+        assert str(elsewhere / "chat.db") in str(told)
+    assert not elsewhere.exists()
