@@ -20,6 +20,26 @@ from web.templates import TEMPLATES, page
 from web.typed import Typed, typed_texts
 
 SHOWN_ACTS = 8
+WORDS = {
+    "addressee": "who answers a turn",
+    "narrate": "writes the reply",
+    "interjection": "whether the other one breaks in",
+    "remember": "what everyone there keeps of a turn",
+    "significance": "how much a turn matters",
+    "edges": "how they see each other",
+    "activities": "what everyone does, feels and holds",
+    "plot": "whether story events begin or end",
+    "scene": "whether another scene begins",
+    "summarize": "what each keeps of a scene that is over",
+    "introduce": "what host and guest are to each other",
+    "kickoff": "reads the opening of a chat",
+    "embed": "lets memories be found by meaning",
+    "auto": "lets the bots go on by themselves",
+    "skip": "makes time pass",
+    "landing": "what they did while time passed",
+    "digest": "what you learn of a scene without you",
+}
+"""What a stage is for, to whoever has never read of it."""
 
 TEMPLATES.env.filters["span"] = charts.span
 TEMPLATES.env.filters["size"] = charts.size
@@ -32,6 +52,7 @@ class Row:
     one: Standing
     in_play: bool
     known: bool
+    words: str
     wait: tuple[int | None, int | None]
     time: tuple[int | None, int | None]
 
@@ -59,6 +80,7 @@ def _row(one: Standing, pipeline: Pipeline) -> Row:
         one,
         in_play=pipeline.is_play(one.stage),
         known=one.stage in pipeline.stages,
+        words=WORDS.get(one.stage, ""),
         wait=(percentile(one.waits, 50), percentile(one.waits, 95)),
         time=(percentile(one.times, 50), percentile(one.times, 95)),
     )

@@ -65,7 +65,7 @@ def _what_was_sent(page: Page) -> None:
     turn.hover()
     turn.locator(".else > summary").press("Enter")
     turn.get_by_role("link", name="what was sent").press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"What Ada {EVIL} was told with")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"What was sent for a reply of Ada {EVIL}")
     expect(page.get_by_role("cell", name="fake-model at fake")).to_be_visible()
     page.locator(".block > summary", has_text="turn to answer").press("Enter")
     expect(page.locator(".piece").last).to_contain_text(f"I walked to the lamp {EVIL}.")

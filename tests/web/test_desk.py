@@ -53,6 +53,7 @@ async def test_every_stage_is_shown_with_its_figures_and_a_switch(site: Site) ->
     assert (narrate["done"], narrate["dead"], narrate["paused"]) == (1, 0, False)
     assert 0 <= narrate["run_p50"] <= narrate["run_p95"]
     assert shown.count('class="stage') == len(stages)
+    assert shown.count('class="quiet for"') == len(stages), "each is said what it is for"
     assert "In the last hour 1 run done, 0 attempts failed." in shown
     piece = await site.client.get("/desk", headers={"HX-Request": "true"})
     assert 'id="stage-narrate"' in piece.text
@@ -138,7 +139,8 @@ async def test_runs_are_filtered_paged_and_acted_on_in_bulk_after_a_count(site: 
     done = await site.client.post(
         f"/desk/runs/bulk?{query}", data={"deed": "retry", "total": "1", "note": "the key is right now"}
     )
-    assert "1 run will be tried again." in _page(await site.client.get(done.headers["location"]))
+    after = _page(await site.client.get(done.headers["location"]))
+    assert '1 run will be tried again. <a href="/desk/runs?stage=narrate">How they fare</a>' in after
     await site.turns(chat_id, 5)
     await site.settled()
     counted = await site.client.post("/api/runs/bulk", json={"deed": "replay", "stage": "significance"})
