@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.endpoints import Endpoints
 from pipeline.foreground import Foreground
+from pipeline.inference.types import Message
 from pipeline.prompt.blocks import Breakdown, Tier
 from pipeline.prompt.budget import PromptTooLarge
 from pipeline.prompt.compose import Measure, compose
@@ -94,8 +95,21 @@ class Estimating:
         await self.foreground.calm()
         return await self.store.read(lambda db: self.estimated(db, chat_id, text))
 
+    async def worded(self, chat_id: int) -> tuple[Estimate, tuple[Message, ...]]:
+        """What would be sent besides the person's words, and how it would read; no words where nothing would
+        be sent.
+
+        Raises:
+            NotFound: no such chat.
+        """
+        await self.foreground.calm()
+        return await self.store.read(lambda db: self._made(db, chat_id, ""))
+
     def estimated(self, db: apsw.Connection, chat_id: int, text: str) -> Estimate:
         """The same at once, on this thread."""
+        return self._made(db, chat_id, text)[0]
+
+    def _made(self, db: apsw.Connection, chat_id: int, text: str) -> tuple[Estimate, tuple[Message, ...]]:
         chat = views.chat(db, chat_id)
         speaker_id = _speaker(db, chat, text)
         model, capabilities = self.endpoints.narrating_now
@@ -113,10 +127,10 @@ class Estimating:
         )
         window = capabilities.context_tokens or budgets.hard + budgets.response
         try:
-            made = compose(db, turn, speaker_id, measure, remembering).prompt.breakdown
+            prompt = compose(db, turn, speaker_id, measure, remembering).prompt
         except PromptTooLarge as error:
-            return _of(speaker_id, error.breakdown, window, error.message)
-        return _of(speaker_id, made, window)
+            return _of(speaker_id, error.breakdown, window, error.message), ()
+        return _of(speaker_id, prompt.breakdown, window), prompt.messages
 
 
 def _of(speaker_id: int, made: Breakdown, window: int, problem: str = "") -> Estimate:

@@ -11,6 +11,7 @@ from store.errors import Conflict
 from web.bars import token_bar
 from web.models import TurnIn
 from web.operation import Operation, answer, body, engine_of
+from web.state import names_of
 from web.templates import page
 from web.typed import typed_texts
 
@@ -26,8 +27,10 @@ async def estimate(request: Request) -> Response:
 async def show_estimate(request: Request) -> Response:
     """What would be sent with nothing typed, as a page."""
     db, chat_id = engine_of(request).store.hot, request.path_params["chat_id"]
-    found = await engine_of(request).estimating.estimate(chat_id, "")
-    shown = {"chat": views.chat(db, chat_id), "estimate": found, "bar": bar_of(found)}
+    found, messages = await engine_of(request).estimating.worded(chat_id)
+    chat = views.chat(db, chat_id)
+    shown = {"chat": chat, "estimate": found, "bar": bar_of(found), "messages": messages}
+    shown["speaker"] = names_of(db, chat).get(found.speaker_id, "Someone")
     return page(request, "budget_page.html", shown)
 
 
@@ -42,7 +45,7 @@ async def bar(request: Request) -> Response:
     except Conflict:
         return Response(status_code=204)
     found = await engine.estimating.estimate(chat_id, "".join(typed.get("text", [])[:1])[:MAX_CHARS])
-    shown = {"estimate": found, "bar": bar_of(found), "open": any(typed.get("open", []))}
+    shown = {"estimate": found, "bar": bar_of(found), "open": any(typed.get("open", [])), "chat_id": chat_id}
     return page(request, "budget.html", shown)
 
 

@@ -99,6 +99,8 @@ async def test_the_estimate_is_what_is_then_sent_and_records_nothing(site: Site)
     assert "Show the parts" in shown.text
     whole = await site.client.get(f"/chats/{chat_id}/budget", headers=PAGE)
     assert "room for the reply" in whole.text
+    assert whole.text.count("Is the lamp lit?") == 1, "the words themselves"
+    assert "out of character" not in whole.text
 
 
 async def test_no_estimate_is_made_while_a_reply_is_on_its_way(site: Site) -> None:
