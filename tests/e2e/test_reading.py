@@ -32,7 +32,7 @@ WATCHED = """
 """
 IN_VIEW = """() => {
     const shown = [...document.querySelectorAll("#turns > .turn")];
-    const one = shown.find((turn) => turn.getBoundingClientRect().bottom > innerHeight / 2);
+    const one = shown.find((turn) => turn.getBoundingClientRect().bottom > innerHeight / 2) ?? shown.at(-1);
     return one.dataset.id;
 }"""
 
