@@ -96,6 +96,8 @@ def by_hand(db: apsw.Connection, chat_id: int, kinds: Sequence[str]) -> list[Eve
 
 def is_any_of(db: apsw.Connection, chat_id: int, kinds: Sequence[str], *, after: int) -> bool:
     """Whether an event of these kinds was recorded in a chat after a position."""
+    if not kinds:
+        return False
     marks = ", ".join("?" for _ in kinds)
     found = row(
         db,

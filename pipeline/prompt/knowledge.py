@@ -69,7 +69,8 @@ def scene_before(
     """
     chat, bot = views.chat(db, turn.chat_id), views.bot(db, speaker_id)
     states, open_plot = relations.states(db, chat.id), plot.open_plot(db, chat.id)
-    view = View(db, chat, bot, _names(db, chat, bot), states, open_plot)
+    scene = places.scene(db, chat.scene_id) if chat.scene_id is not None else None
+    view = View(db, chat, scene, bot, _names(db, chat, bot), states, open_plot)
     configuration = configuration_of(chat)
     parts = (part for owner in PARTS[configuration] for part in owner(view))
     heard = _heard(db, chat, turn, speaker_id, itself=unprompted)
@@ -195,12 +196,9 @@ def world(view: View) -> list[Part]:
 
 
 def place(view: View) -> list[Part]:
-    if view.chat.scene_id is None:
+    if view.scene is None or view.scene.container_id is None:
         return []
-    container_id = places.scene(view.db, view.chat.scene_id).container_id
-    if container_id is None:
-        return []
-    stands = places.place(view.db, container_id)
+    stands = places.place(view.db, view.scene.container_id)
     held = stands.container
     nature = [word for word, is_so in (("moving", held.moving), ("public", held.public)) if is_so]
     told = [held.name + (f" ({', '.join(nature)})" if nature else ""), held.description]
@@ -211,7 +209,7 @@ def place(view: View) -> list[Part]:
 
 def premise(view: View) -> list[Part]:
     """What the person has said of the scene; everyone in it knows."""
-    title = places.scene(view.db, view.chat.scene_id).title if view.chat.scene_id is not None else ""
+    title = view.scene.title if view.scene is not None else ""
     pieces = (Piece(view.text(title), (view.since,), Origin.PLACE),) if title else ()
     return [Part("premise", Tier.SHOULD, Where.HEAD, "The scene", pieces)]
 
