@@ -20,7 +20,7 @@ def doctor(
 ) -> None:
     """Check the data folder, also while Fabula runs; exit 1 if something is wrong. Changes nothing."""
     from ops.doctor.checks import Patient  # noqa: PLC0415 - no other command needs it
-    from ops.doctor.table import Told, examined  # noqa: PLC0415
+    from ops.doctor.table import Told, examined  # noqa: PLC0415 - the same
 
     found: list[Told] = []
     for told in examined(Patient(paths_of(data), os.environ, utc_ms())):

@@ -66,7 +66,7 @@ async def _evaluate(
     configurations: tuple[Configuration, ...],
     progress: Callable[[int, int], None],
 ) -> dict[str, object]:
-    from ops.eval.retrieval import evaluate  # noqa: PLC0415
+    from ops.eval.retrieval import evaluate  # noqa: PLC0415 - no other command needs it
 
     ask = partial(
         evaluate,
@@ -86,7 +86,7 @@ async def _evaluate(
 @app.command()
 def bench(name: str, as_json: Json = False) -> None:
     """Measure one budget: hop, chain, turn, rebuild, sse, open, start, prefix or retrieval."""
-    from ops.bench.names import run_bench  # noqa: PLC0415
+    from ops.bench.names import run_bench  # noqa: PLC0415 - no other command needs it
 
     measured = run_bench(name)
     if as_json:
