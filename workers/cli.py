@@ -10,7 +10,8 @@ import trio
 import typer
 from rich.progress import Progress
 
-from pipeline.config import load, save_endpoint
+from pipeline.config import load
+from pipeline.config_endpoints import save_endpoint
 from pipeline.config_sections import EndpointSection
 from pipeline.play import Play
 from store import queries
