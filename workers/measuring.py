@@ -85,7 +85,7 @@ async def _evaluate(
 
 @app.command()
 def bench(name: str, as_json: Json = False) -> None:
-    """Measure one budget: hop, chain, turn, rebuild, sse, open, start, prefix or retrieval."""
+    """Measure one budget: hop, chain, turn, rebuild, sse, open, start, prefix, retrieval, history."""
     from ops.bench.names import run_bench  # noqa: PLC0415 - no other command needs it
 
     measured = run_bench(name)
