@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.config import load, save_endpoint
+from pipeline.config import load
+from pipeline.config_endpoints import save_endpoint
 from pipeline.config_sections import EndpointSection
 from workers.cli_options import Data, paths_of
 from workers.terminal import OUT
