@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.endpoints import Endpoints
 from pipeline.foreground import Foreground
+from pipeline.habits import Habits
 from pipeline.prompt.blocks import Breakdown, Tier
 from pipeline.prompt.budget import PromptTooLarge
 from pipeline.prompt.compose import Measure, compose
@@ -84,6 +85,7 @@ class Estimating:
     endpoints: Endpoints
     counter: TokenCounter
     foreground: Foreground
+    habits: Habits
 
     async def estimate(self, chat_id: int, text: str) -> Estimate:
         """What would be sent if the person said this now; without words, what is there besides them.
@@ -92,7 +94,8 @@ class Estimating:
             NotFound: no such chat.
         """
         await self.foreground.calm()
-        return await self.store.read(lambda db: self.estimated(db, chat_id, text))
+        said = self.habits.marker.canonical(text)
+        return await self.store.read(lambda db: self.estimated(db, chat_id, said))
 
     def estimated(self, db: apsw.Connection, chat_id: int, text: str) -> Estimate:
         """The same at once, on this thread."""

@@ -15,18 +15,27 @@ from pydantic import BaseModel
 
 from pipeline.config import Config, Known, config_of, known_endpoints, save_endpoint
 from pipeline.config_file import parsed, validated, write_whole
-from pipeline.config_sections import EndpointSection, File, ProfileSection, PromptSection, SamplerSection
+from pipeline.config_sections import (
+    EndpointSection,
+    File,
+    PlaySection,
+    ProfileSection,
+    PromptSection,
+    SamplerSection,
+)
+from pipeline.habits import Habits
 from pipeline.offer import Offer
 from pipeline.prompt.budget import Budgets
 from pipeline.trial import Finding, tried
 from store.errors import NotFound
 
-Section = Literal["profile", "sampler", "budget", "prompt"]
+Section = Literal["profile", "sampler", "budget", "prompt", "play"]
 SECTIONS: Mapping[Section, type[BaseModel]] = {
     "profile": ProfileSection,
     "sampler": SamplerSection,
     "budget": Budgets,
     "prompt": PromptSection,
+    "play": PlaySection,
 }
 AT_NEXT_START = frozenset({"classify", "fallback", "embed"})
 """What is opened when the program starts."""
@@ -37,6 +46,7 @@ class Settings:
     """The settings of one program."""
 
     offer: Offer
+    habits: Habits
 
     async def said(self) -> File:
         """What the file says, without the variables that stand over it."""
@@ -121,3 +131,4 @@ class Settings:
         endpoints = self.offer.endpoints
         endpoints.sampler, endpoints.budgets = config.sampler, config.budget
         endpoints.layout, endpoints.text_weight = config.prompt.layout, config.text_weight
+        self.habits.follow(config.play)

@@ -35,7 +35,7 @@ class Setting:
 
     name: str
     label: str
-    kind: Literal["number", "whole", "endpoint", "embedder", "layout", "lines"]
+    kind: Literal["number", "whole", "endpoint", "embedder", "layout", "lines", "switch", "mark"]
     hint: str = ""
 
 
@@ -73,6 +73,14 @@ FORMS: Mapping[Section, tuple[str, Sequence[Setting]]] = {
         ),
     ),
     "prompt": ("The prompt", (Setting("layout", "Layout", "layout"),)),
+    "play": (
+        "Playing",
+        (
+            Setting("ooc_begins", "Out of character begins with", "mark", "such as [[; (( always does, too"),
+            Setting("ooc_ends", "and ends with", "mark", "such as ]]"),
+            Setting("auto_stops_on_typing", "Beginning to write ends auto-mode", "switch"),
+        ),
+    ),
 }
 
 
@@ -101,7 +109,7 @@ class SettingsOut(BaseModel):
     """What config.toml says, section by section; null where a setting is left to its default."""
 
     endpoints: list[KnownEndpointOut]
-    sections: dict[str, dict[str, str | int | float | list[str] | None]]
+    sections: dict[str, dict[str, bool | int | float | str | list[str] | None]]
 
 
 class FindingsOut(BaseModel):
@@ -213,6 +221,8 @@ def _value(setting: Setting, texts: Texts) -> Any:  # noqa: ANN401 - whatever th
         return None
     if setting.kind == "lines":
         return [line for line in text.split("\n") if line]
+    if setting.kind == "switch":
+        return {"yes": True, "no": False}.get(text, text)
     try:
         return int(text) if setting.kind == "whole" else float(text) if setting.kind == "number" else text
     except ValueError:

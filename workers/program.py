@@ -17,6 +17,7 @@ from pipeline.endpoints import BUNDLED, EMBEDDED, Endpoints
 from pipeline.engine import Engine
 from pipeline.feed import Feed
 from pipeline.foreground import Foreground
+from pipeline.habits import Habits
 from pipeline.inference.discovery import USUAL, Candidate
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.gguf import checked_model
@@ -91,10 +92,11 @@ async def open_program(
         longwork = LongWork(store, offer.endpoints, paths, environ, pipeline.stages, undertakings)
         consumer = Consumer(store, pipeline, feed, offer.endpoints, counter, foreground) if work else None
         trouble = _trouble(store, offer.endpoints, work)
-        play = Play(store, foreground)
-        told = (telemetry.render, trouble, counter, pipeline, paths, longwork)
+        habits = Habits()
+        habits.follow(config.play)
+        play = Play(store, foreground, habits)
+        told = (telemetry.render, trouble, counter, pipeline, paths, longwork, habits)
         engine = Engine(store, feed, play, offer.endpoints, offer, work, *told)
-        engine.auto_stops_on_typing = config.play.auto_stops_on_typing
         async with trio.open_nursery() as background, trio.open_nursery() as working:
             background.start_soon(feed.run)
             background.start_soon(store.wake.run)

@@ -49,6 +49,8 @@ async def test_a_change_is_kept_beside_the_comments_and_holds_from_the_next_repl
         ("profile", {"narrate": "fake", "classify": "nobody"}, "which is not there"),
         ("profile", {"narrate": "nobody"}, "which is not there"),
         ("prompt", {"layout": "upside down"}, "layout: Input should be"),
+        ("play", {"ooc_begins": "[["}, "ooc_ends: (( and )) belong together; say how [[ is closed"),
+        ("play", {"auto_stops_on_typing": "maybe"}, "auto_stops_on_typing: Input should be a valid boolean"),
         ("server", {"host": "0.0.0.0"}, "There is no section"),
     ],
 )
@@ -64,6 +66,41 @@ async def test_what_is_wrong_is_told_with_what_was_typed(
         assert f'value="{fields["soft"].replace("<b>", "&lt;b&gt;")}"' in answer.text
         assert 'aria-invalid="true"' in answer.text
     assert config_of(site) == before
+
+
+async def test_what_was_out_of_character_when_it_was_said_stays_so_whatever_mark_is_chosen(
+    site: Site,
+) -> None:
+    chat_id = await site.chat()
+    turns, once = f"/api/chats/{chat_id}/turns", {"idempotency-key": "once"}
+    saved = await site.client.post(
+        "/settings/play", data={"ooc_begins": "[[", "ooc_ends": "]]", "auto_stops_on_typing": "no"}
+    )
+    assert saved.headers["location"] == "/settings?saved=now#play"
+    assert "auto_stops_on_typing = false" in config_of(site)
+    assert (await site.client.get("/api/settings")).json()["sections"]["play"]["ooc_ends"] == "]]"
+    page = (await site.client.get(f"/chats/{chat_id}", headers=PAGE)).text
+    assert "Speak, *act*, or [[step out of character]]" in page
+    assert "data-stops" not in page
+    said = {"text": "Hello [[my zebra :)) phone]] there ((and another zebra))"}
+    sent = (await site.client.post(turns, json=said, headers=once)).json()
+    told = await site.turns(chat_id, 2)
+    assert told[0]["text"] == "Hello ((my zebra :) ) phone)) there ((and another zebra))"
+    await site.client.post(f"/api/chats/{chat_id}/estimate", json={"text": "[[zebra]] Ada?"})
+    await site.client.post("/settings/play", data={})
+    again = (await site.client.post(turns, json=said, headers=once)).json()
+    assert (again["event_id"], again["repeated"]) == (sent["event_id"], True)
+    await site.client.post(turns, json={"text": "Now [[this]] is said aloud."})
+    await site.turns(chat_id, 4)
+    await site.settled()
+    assert not [one for one in (*site.fake.requests, *site.fake.decisions) if "zebra" in str(one.json)]
+    assert "[[this]] is said aloud" in str(site.fake.requests[-1].json)
+    memories = (await site.client.get(f"/api/chats/{chat_id}/state")).text
+    assert "zebra" not in memories
+    await site.client.post("/settings/play", data={"ooc_begins": "//", "ooc_ends": "//"})
+    edited = {"text": "Hello //my secret// again"}
+    await site.client.post(f"{turns}/{told[0]['id']}/change", json=edited)
+    assert (await site.turns(chat_id, 4))[0]["text"] == "Hello ((my secret)) again"
 
 
 async def test_a_key_is_kept_and_never_shown(site: Site) -> None:
