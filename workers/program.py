@@ -30,7 +30,7 @@ from pipeline.tokens import TokenCounter
 from pipeline.undertakings import Undertakings
 from store.store import Store, open_store
 from workers.consumer import Consumer
-from workers.deciders import keep_deciders
+from workers.deciders import open_deciders
 from workers.embedding import EmbedderKeeper
 from workers.logs import BLOT
 from workers.telemetry import Telemetry
@@ -106,7 +106,8 @@ async def open_program(
             if consumer is not None:
                 telemetry.listen_to(consumer.huey)
                 await background.start(keeper.run)
-                background.start_soon(keep_deciders, offer.endpoints, config)
+                offer.followers.append(keeper.follow)
+                background.start_soon(open_deciders, offer.endpoints, config)
                 background.start_soon(_warm, counter)
                 await working.start(consumer.run)
             try:

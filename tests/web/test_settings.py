@@ -1,13 +1,18 @@
 """The settings page: changed in place, kept with its comments, tried out, and no key ever shown."""
 
+import json
 import stat
 
 import pytest
 
-from tests.fakes.behaviour import decides, drops
+from store.rows import rows
+from tests.actors.bench import SIGNIFICANCE
+from tests.fakes.behaviour import Behaviour, decides, drops
+from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
 from tests.web.conftest import Site
 
 PAGE = {"accept": "text/html"}
+SCORES = "SELECT json_extract(payload, '$.score') FROM event WHERE kind = 'significance.scored' ORDER BY id"
 KEY = "sk-never-shown-anywhere"
 
 
@@ -28,10 +33,10 @@ async def test_a_change_is_kept_beside_the_comments_and_holds_from_the_next_repl
     await site.turns(chat_id, 2)
     sent = site.fake.requests[-1].json
     assert (sent["temperature"], sent["top_p"], sent["seed"], sent["stop"]) == (0.3, 0.95, 7, ["END", "STOP"])
-    later = await site.client.post("/settings/profile", data={"narrate": "fake", "embed": "off"})
-    assert later.headers["location"] == "/settings?saved=later#profile"
-    shown = (await site.client.get("/settings?saved=later", headers=PAGE)).text
-    assert "from the next start on" in shown
+    unchanged = await site.client.post("/settings/profile", data={"narrate": "fake", "embed": "off"})
+    assert unchanged.headers["location"] == "/settings?saved=now#profile"
+    shown = (await site.client.get("/settings?saved=now", headers=PAGE)).text
+    assert "from the next reply or decision on" in shown
     assert 'value="0.3"' in shown
     told = (await site.client.get("/api/settings")).json()
     assert told["sections"]["sampler"]["seed"] == 7
@@ -101,6 +106,48 @@ async def test_what_was_out_of_character_when_it_was_said_stays_so_whatever_mark
     edited = {"text": "Hello //my secret// again"}
     await site.client.post(f"{turns}/{told[0]['id']}/change", json=edited)
     assert (await site.turns(chat_id, 4))[0]["text"] == "Hello ((my secret)) again"
+
+
+async def test_who_decides_changes_at_once_and_what_was_begun_is_finished(site: Site) -> None:
+    def judged(fake: FakeEndpoint) -> int:
+        return sum(SIGNIFICANCE in json.dumps(one.json, ensure_ascii=False) for one in fake.decisions)
+
+    def decided() -> list[int]:
+        return [score for (score,) in rows(site.program.engine.store.hot, SCORES)]
+
+    profile = {"narrate": "fake", "classify": "other", "embed": "off"}
+    async with fake_endpoint() as other:
+        other.judging = {SIGNIFICANCE: decides({"score": 2})}
+        endpoint = f'[endpoint.other]\nbase_url = "{other.base_url}/v1"\n[endpoint.dead]\nbase_url = "http://127.0.0.1:1/v1"\n'
+        site.program.paths.config.write_text(config_of(site) + endpoint, encoding="utf-8")
+        site.fake.judging = {SIGNIFICANCE: Behaviour(text='{"score": 1}', stall_after=0)}
+        chat_id = await site.chat()
+        said = f"/api/chats/{chat_id}/turns"
+        await site.client.post(said, json={"text": "Hello"})
+        while not judged(site.fake):
+            await site.fake.decided(len(site.fake.decisions) + 1)
+        saved = await site.client.post("/settings/profile", data=profile)
+        assert saved.headers["location"] == "/settings?saved=now#profile"
+        await site.fake.release()
+        await site.settled()
+        assert (decided(), judged(site.fake), judged(other)) == ([1, 2], 1, 1)
+        before = config_of(site)
+        refused = await site.client.post(
+            "/settings/profile", data=profile | {"classify": "dead"}, headers=PAGE
+        )
+        assert (refused.status_code, config_of(site)) == (502, before)
+        assert "cannot be reached" in refused.text
+        await site.client.post("/settings/endpoints/other", data={"model": "another"})
+        await site.client.post(said, json={"text": "Again"})
+        await site.settled()
+        assert {one.json["model"] for one in other.decisions[-2:] if one.json} == {"another"}
+        asked = len(other.decisions)
+        site.fake.judging = {}
+        emptied = await site.client.post("/settings/profile", data=profile | {"classify": ""})
+        assert emptied.status_code == 303
+        await site.client.post(said, json={"text": "Once more"})
+        await site.settled()
+        assert len(other.decisions) == asked
 
 
 async def test_a_key_is_kept_and_never_shown(site: Site) -> None:
