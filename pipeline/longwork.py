@@ -65,6 +65,10 @@ class LongWork:
         """What is under way and what was, the newest first."""
         return shown(self.store)
 
+    def under_way(self) -> Undertaking | None:
+        """What is going on now, in whatever process. It is the newest, for there is one at a time."""
+        return next((one for one in shown(self.store, 1) if one.state == "running"), None)
+
     async def cancel(self, number: int) -> bool:
         """Ask whoever works on it, in whatever process, to end it; False when it is over already.
 

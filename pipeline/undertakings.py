@@ -17,7 +17,7 @@ from store.errors import Conflict, FabulaError, NotFound, alone
 from store.locks import try_lock
 from store.store import Store
 from store.txn import Txn
-from store.undertakings import GO_ON, PROCESS_ENDED, State, Undertaking
+from store.undertakings import GO_ON, KEPT, PROCESS_ENDED, State, Undertaking
 
 TELL_S = 0.3
 """How often progress is written down, and a request to stop looked for."""
@@ -135,9 +135,9 @@ async def _keep_told(store: Store, number: int, report: Report, scope: trio.Canc
         await trio.sleep(TELL_S)
 
 
-def shown(store: Store) -> list[Undertaking]:
-    """All long work, the newest first; what nobody works on any more is told as interrupted."""
-    found = undertakings.listed(store.hot)
+def shown(store: Store, limit: int = KEPT) -> list[Undertaking]:
+    """Long work, the newest first; what nobody works on any more is told as interrupted."""
+    found = undertakings.listed(store.hot, limit)
     if not any(one.state == "running" for one in found):
         return found
     lock = try_lock(undertakings.lock_path(store.path))

@@ -38,4 +38,5 @@ def page(request: Request, name: str, values: dict[str, Any], *, status: int = 2
     engine: Engine = request.app.state.engine
     shared = {"notice": engine.endpoints.notice, "endpoints": told_endpoints(engine)}
     shared["embedder_notice"] = engine.endpoints.embedder_notice
+    shared["under_way"] = engine.longwork.under_way()
     return TEMPLATES.TemplateResponse(request, name, {**shared, **values}, status_code=status)
