@@ -105,6 +105,7 @@ class Turned(Over, Begun):
     on=(TurnUser, TurnAssistant),
     timeout_s=None,
     awaits=("scene", "significance", "activities"),
+    stands_on=plotted.COURSE,
 )
 async def plot(turn: Event[TurnUser | TurnAssistant], ctx: Context) -> Emits:
     moment = moment_of(ctx, turn.id)
@@ -217,6 +218,7 @@ class _Now:
 
     @classmethod
     def of(cls, ctx: Context, moment: Moment, heard: Recounted) -> "_Now":
+        ctx.looks()
         events = {one.id: one for one in _open(ctx, moment)}
         standing = Standing.of(ctx.db, moment.chat.id) if events else Standing({}, {}, {})
         standing.events.update(events)

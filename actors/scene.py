@@ -24,7 +24,7 @@ from pipeline.recount import recounted
 from pipeline.skipping import Landing, Skip, next_scene
 from pipeline.stage import Emits, stage
 from pipeline.whom import folded
-from store import log, places, views
+from store import log, places, plot, views
 from store.events import (
     MAX_NAME_CHARS,
     MAX_SKIP,
@@ -67,7 +67,7 @@ ASK = (
 )
 
 
-@stage("scene", on=(TurnUser,), timeout_s=None)
+@stage("scene", on=(TurnUser,), timeout_s=None, stands_on=(*plot.COURSE, *places.SCENES))
 async def scene(turn: Event[TurnUser], ctx: Context) -> Emits:
     before = places.scene_before(ctx.db, turn.id)
     if before is None:

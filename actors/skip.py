@@ -9,13 +9,13 @@ between starts or runs out on the way, in order. No model is asked: what it was 
 from pipeline.context import Context
 from pipeline.skipping import Landing, Skip, container_of, next_scene, passed
 from pipeline.stage import DECIDE, Emits, Lane, stage
-from store import places, views
+from store import places, plot, views
 from store.events import Event, SkipRequested
 from store.rows import row
 from store.views import Turn
 
 
-@stage("skip", on=(SkipRequested,), lane=Lane.PLAY, priority=DECIDE)
+@stage("skip", on=(SkipRequested,), lane=Lane.PLAY, priority=DECIDE, stands_on=plot.COURSE)
 async def skip(asked: Event[SkipRequested], ctx: Context) -> Emits:
     wanted = asked.payload
     chat = views.chat(ctx.db, ctx.claim.chat_id)

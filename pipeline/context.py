@@ -17,7 +17,7 @@ from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.inference.types import Request
 from pipeline.tokens import TokenCounter
-from store import views
+from store import log, views
 from store.events import Payload
 from store.ledger import Claim
 from store.store import Store
@@ -56,6 +56,8 @@ class Context:
     until_calm: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
     """Wait while a turn is on its way to its model: those few milliseconds belong to it."""
     stop_reason: str = ""
+    looked_at: int = field(init=False)
+    """The newest event there was when the run last looked at how things stand."""
     figures: dict[str, Any] = field(default_factory=dict)
     beside: list[Payload] = field(default_factory=list)
     """Events about the run itself, such as a decision that was defaulted; committed after what it yields."""
@@ -64,6 +66,9 @@ class Context:
     """The words of a finished narration's prompt, packed, to be kept for a while."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _stoppable: trio.CancelScope = field(default_factory=trio.CancelScope)
+
+    def __post_init__(self) -> None:
+        self.looks()
 
     @property
     def db(self) -> apsw.Connection:
@@ -74,6 +79,10 @@ class Context:
         """Note that a model is asked this."""
         self.exchanges.append(Exchange(request))
         return self.exchanges[-1]
+
+    def looks(self) -> None:
+        """From here on the run goes by how things stand now."""
+        self.looked_at = log.position(self.db)
 
     @property
     def stopped(self) -> bool:

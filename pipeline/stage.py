@@ -52,6 +52,9 @@ class Stage:
     awaits: tuple[str, ...] = ()
     once: bool = False
     """Bookkeeping whose outcome is part of the play: it is not run again for what it has answered."""
+    stands_on: tuple[str, ...] = ()
+    """Kinds of events its outcome is reckoned from: when one was recorded in the chat after it last looked,
+    the outcome is dropped and the run looks again."""
 
     def __call__(self, event: Event[Any], ctx: "Context") -> Emits:
         return self.actor(event, ctx)
@@ -77,12 +80,13 @@ def stage(
     durable: bool = False,
     awaits: tuple[str, ...] = (),
     once: bool = False,
+    stands_on: tuple[str, ...] = (),
 ) -> Callable[[Callable[[Event[Any], "Context"], Emits]], Stage]:
     """Declare the stage an async generator serves. Bookkeeping is retried for about a day, then dead."""
 
     def declare(actor: Callable[[Event[Any], "Context"], Emits]) -> Stage:
         patience = retry or Retry(attempts=12, base_s=2.0, cap_s=4 * 3600.0)
-        return Stage(name, on, actor, lane, priority, patience, timeout_s, durable, awaits, once)
+        return Stage(name, on, actor, lane, priority, patience, timeout_s, durable, awaits, once, stands_on)
 
     return declare
 

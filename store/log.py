@@ -94,6 +94,17 @@ def by_hand(db: apsw.Connection, chat_id: int, kinds: Sequence[str]) -> list[Eve
     return [event_of(one) for one in found]
 
 
+def is_any_of(db: apsw.Connection, chat_id: int, kinds: Sequence[str], *, after: int) -> bool:
+    """Whether an event of these kinds was recorded in a chat after a position."""
+    marks = ", ".join("?" for _ in kinds)
+    found = row(
+        db,
+        f"SELECT 1 FROM event WHERE id > ? AND chat_id = ? AND kind IN ({marks}) LIMIT 1",
+        (after, chat_id, *kinds),
+    )
+    return found is not None
+
+
 def outside_chats(db: apsw.Connection) -> Iterator[Event[Any]]:
     """What belongs to no chat: the library, one row at a time."""
     for found in db.execute(f"SELECT {COLUMNS} FROM event WHERE chat_id IS NULL ORDER BY id"):

@@ -9,6 +9,9 @@ from store.errors import NotFound
 from store.events import Container
 from store.rows import Row, row, rows
 
+SCENES = ("scene.opened", "scene.closed")
+"""Kinds that change which scene goes on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

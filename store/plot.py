@@ -8,10 +8,21 @@ import apsw
 
 from store.errors import NotFound
 from store.events.plot import StoryPlan
+from store.live import CONTROLS
 from store.rows import Row, row, rows
 
 StoryEventState = Literal["planned", "active", "completed", "cancelled", "expired"]
 OPEN: tuple[StoryEventState, ...] = ("planned", "active")
+
+COURSE = (
+    "story_event.edited",
+    "story_event.started",
+    "story_event.completed",
+    "story_event.cancelled",
+    "story_event.expired",
+    *sorted(CONTROLS),
+)
+"""Kinds that change how a story event stands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ class Consumer:
             if payloads is None:
                 await self._settle(claim, outcomes.handed_back(claim))
             else:
-                await self._settle(claim, outcomes.done(ctx, payloads), durable=stage.durable)
+                await self._settle(claim, outcomes.done(ctx, stage, payloads), durable=stage.durable)
         except Interrupted as stopped:
             back = stopped.reason == "shutdown"
             await self._settle(claim, outcomes.handed_back(claim) if back else outcomes.cancelled(claim))

@@ -15,7 +15,7 @@ from pipeline.context import Context, told
 from pipeline.inference.errors import EndpointFailed
 from pipeline.retry import TREATMENTS, delay_s
 from pipeline.stage import Stage
-from store import carrying, ledger, live, prompts, replays
+from store import carrying, ledger, live, log, prompts, replays
 from store.errors import ErrorClass, FabulaError
 from store.events import (
     JUST_CREATED,
@@ -47,15 +47,19 @@ class Reason:
     retry_after_s: float | None
 
 
-def done(ctx: Context, payloads: Sequence[Payload]) -> Step:
+def done(ctx: Context, stage: Stage, payloads: Sequence[Payload]) -> Step:
     """The run is done: its events, their folds, and the runs they trigger, in one commit.
 
     When a later generation has already answered it, it is cancelled instead and what it found is dropped.
+    When what its stage stands on has changed since it looked, it is handed back to look again.
     When what it answers does not count any more, what it found is recorded and counts when that does.
     """
     claim, kept = ctx.claim, _kept(ctx)
 
     def step(txn: Txn) -> None:
+        if payloads and log.is_any_of(txn.connection, claim.chat_id, stage.stands_on, after=ctx.looked_at):
+            _look_again(txn, claim)
+            return
         wanted = not replays.is_outdone(txn.connection, claim)
         _fence(ledger.finish(txn.connection, claim, "done" if wanted else "cancelled", kept, now=txn.now))
         if ctx.sent is not None:
@@ -110,7 +114,7 @@ def cancelled(claim: Claim) -> Step:
 
 
 def handed_back(claim: Claim) -> Step:
-    """The process shuts down; another, or the next, starts the run again."""
+    """The run is started again, by this process or, when it shuts down, by another or the next."""
 
     def step(txn: Txn) -> None:
         _fence(ledger.hand_back(txn.connection, claim, now=txn.now))
@@ -134,9 +138,7 @@ def failed(ctx: Context, stage: Stage, reason: Reason) -> Step:
 
     def step(txn: Txn) -> None:
         if not live.is_live(txn.connection, claim.event_id):
-            _fence(ledger.finish(txn.connection, claim, "cancelled", now=txn.now))
-            txn.execute("UPDATE run SET stop = ? WHERE id = ?", (replays.SET_ASIDE, claim.run_id))
-            txn.freed.append(claim.lane)
+            _set_aside(txn, claim)
             return
         due = txn.now + int(wait_s * 1000) if again else None
         _fence(ledger.fail(txn.connection, claim, failure, due, kept, now=txn.now))
@@ -179,6 +181,20 @@ def _kept(ctx: Context) -> Kept:
 def _fence(ours: bool) -> None:
     if not ours:
         raise Fenced
+
+
+def _look_again(txn: Txn, claim: Claim) -> None:
+    """The run starts over, at once or when what it answers counts again."""
+    if live.is_live(txn.connection, claim.event_id):
+        handed_back(claim)(txn)
+    else:
+        _set_aside(txn, claim)
+
+
+def _set_aside(txn: Txn, claim: Claim) -> None:
+    _fence(ledger.finish(txn.connection, claim, "cancelled", now=txn.now))
+    txn.execute("UPDATE run SET stop = ? WHERE id = ?", (replays.SET_ASIDE, claim.run_id))
+    txn.freed.append(claim.lane)
 
 
 def _release(txn: Txn, claim: Claim) -> None:

@@ -1,15 +1,22 @@
 """Plot: what a turn begins, what it ends, and who gets what came of it."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import actors
+from pipeline.context import Context
 from pipeline.plotting import Plotting
 from pipeline.prompt.budget import Budgets
 from pipeline.prompt.compose import Measure, compose
+from pipeline.rewriting import Rewriting
+from pipeline.stage import Emits, Stage
 from pipeline.tokens import TokenCounter
-from store import memories, plot, relations, replays, views
+from store import memories, plot, queries, relations, replays, views
 from store.events import (
     YOU,
     Condition,
@@ -17,6 +24,7 @@ from store.events import (
     ContainerCreated,
     DecisionDefaulted,
     Effect,
+    Event,
     InventoryChanged,
     MemoryWritten,
     Prop,
@@ -30,6 +38,7 @@ from store.events import (
     TimeSkipped,
 )
 from store.plot import StoryEvent
+from store.selection import Selection
 from tests.actors.bench import BEGUN, OVER, SHORT, SIGNIFICANCE, UNUSABLE, Table, table
 from tests.fakes.behaviour import Behaviour, decides
 
@@ -96,6 +105,46 @@ async def test_each_trigger_begins_what_waits_for_it_without_a_model(tmp_path: P
         assert event_of(on, phrase).started_clock == views.turn(on.store.hot, turn).clock
         over = [*on.fake.decisions]
         assert all("drums" not in str(one.json) for one in over)
+        on.check()
+
+
+@pytest.mark.parametrize("retracted", [False, True])
+async def test_an_end_recorded_while_a_run_was_ending_the_same_is_the_only_one(
+    tmp_path: Path, retracted: bool
+) -> None:
+    """Between the run's last look and its commit somebody ends the story event by hand."""
+    acts: list[Callable[[], Awaitable[object]]] = []
+
+    def overtaken(stage: Stage) -> Stage:
+        async def actor(event: Event[Any], ctx: Context) -> Emits:
+            async for payload in stage(event, ctx):
+                yield payload
+            while acts:
+                await acts.pop(0)()
+
+        return replace(stage, actor=actor)
+
+    async with table(tmp_path / "chat.db", "plot", wrap=overtaken, judging={OVER: decides(ENDS)}) as on:
+        plotting, rewriting = Plotting(on.store), Rewriting(on.store, tmp_path)
+        feast = await begun(on)
+        turn_id = 0
+        gains = Effect(kind="gains", entity_id=on.host_id, text="the silver bowl")
+        acts.append(partial(plotting.complete, on.chat_id, feast, effects=[gains], gist="We danced."))
+        if retracted:
+            acts.append(lambda: rewriting.retract(on.chat_id, turn_id))
+        turn_id = await on.send("And so the feast is done.")
+        await on.settled()
+        if retracted:
+            await rewriting.undo(on.chat_id)
+            await on.settled()
+        assert [(one.run_id, one.payload.gist) for one in on.events(StoryEventCompleted)] == [
+            (None, "We danced.")
+        ]
+        assert relations.states(on.store.hot, on.chat_id)[on.host_id].inventory == ("the silver bowl",)
+        assert len(on.told(MemoryWritten)) == 1
+        runs = queries.runs(on.store.hot, Selection(stage="plot"))
+        assert {(run.event_id, run.state) for run in runs} >= {(turn_id, "done")}
+        assert len(on.fake.decisions) == 1
         on.check()
 
 
