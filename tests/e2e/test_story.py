@@ -322,6 +322,7 @@ def test_who_begins_to_write_takes_the_floor_in_every_tab(browser: Browser, tmp_
         narrate_with(tmp_path, fake.base_url)
         with server(tmp_path) as running:
             path = three(running.address)
+            play(running.address, auto_stops_on_typing="no")
             context = browser.new_context(viewport={"width": 360, "height": 740})
             page, other = context.new_page(), context.new_page()
             for tab in (page, other):
@@ -346,7 +347,16 @@ def test_who_begins_to_write_takes_the_floor_in_every_tab(browser: Browser, tmp_
             page.get_by_label("Until when").press("Escape")
             expect(page.locator("#way-skip > summary")).to_be_focused()
             expect(page.locator(".turn.writing")).to_be_visible()
+            asked: list[str] = []
+            page.on("request", lambda request: asked.append(request.url))
             page.get_by_label("Your turn").press_sequentially("W")
+            for tab in (page, other):
+                expect(tab.locator("#auto-left")).to_have_text("4 more turns by themselves")
+            assert not [url for url in asked if url.endswith("/auto")], "as chosen"
+            play(running.address, auto_stops_on_typing="yes")
+            page.evaluate("htmx.trigger('#now', 'refresh')")
+            expect(page.locator("#now[data-stops]")).to_be_attached(timeout=WAIT_MS)
+            page.get_by_label("Your turn").press_sequentially("e")
             for tab in (page, other):
                 expect(tab.locator("#auto-left")).to_have_count(0, timeout=WAIT_MS)
             fake.release()
@@ -355,6 +365,10 @@ def test_who_begins_to_write_takes_the_floor_in_every_tab(browser: Browser, tmp_
             context.close()
             without_scripts(browser, running.address + path)
             assert len(httpx.get(f"{running.address}/api{path}/turns").json()) == 3
+
+
+def play(address: str, **settings: str) -> None:
+    assert httpx.post(f"{address}/settings/play", data=settings).status_code == 303
 
 
 def without_scripts(browser: Browser, address: str) -> None:
