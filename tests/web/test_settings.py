@@ -2,6 +2,7 @@
 
 import json
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,8 @@ from store.rows import rows
 from tests.actors.bench import SIGNIFICANCE
 from tests.fakes.behaviour import Behaviour, decides, drops
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
-from tests.web.conftest import Site
+from tests.processes import narrate_with
+from tests.web.conftest import Site, open_site
 
 PAGE = {"accept": "text/html"}
 SCORES = "SELECT json_extract(payload, '$.score') FROM event WHERE kind = 'significance.scored' ORDER BY id"
@@ -148,6 +150,19 @@ async def test_who_decides_changes_at_once_and_what_was_begun_is_finished(site: 
         await site.client.post(said, json={"text": "Once more"})
         await site.settled()
         assert len(other.decisions) == asked
+
+
+async def test_a_process_that_only_serves_writes_down_what_a_worker_takes_up(
+    site: Site, tmp_path: Path
+) -> None:
+    folder = tmp_path / "served"
+    narrate_with(folder, "http://127.0.0.1:1")
+    async with open_site(folder, site.fake, work=False) as served:
+        saved = await served.client.post("/settings/profile", data={"narrate": "fake", "text_weight": "0.3"})
+        assert saved.headers["location"] == "/settings?saved=later#profile"
+        assert "text_weight = 0.3" in config_of(served)
+        again = await served.client.post("/settings/play", data={"auto_stops_on_typing": "no"})
+        assert again.headers["location"] == "/settings?saved=now#play"
 
 
 async def test_a_key_is_kept_and_never_shown(site: Site) -> None:
