@@ -44,7 +44,7 @@ class Offer:
     changing: trio.Lock = field(default_factory=trio.Lock)
     """Held by whoever rewrites the files."""
     followers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
-    """Asked to follow what config.toml says when it says something else."""
+    """Asked to follow what the files say when they say something else."""
 
     async def look(self) -> None:
         """Ask the usual ports; takes less than half a second."""
@@ -71,6 +71,12 @@ class Offer:
                     undone.pop_all()
                     self.endpoints.use(opened)
             self.endpoints.intended = planned.profile
+        await self.written()
+
+    async def written(self) -> None:
+        """The files say something else: let everybody follow."""
+        for follow in self.followers:
+            await follow()
 
     async def tried(self, profile: Profile) -> Opened:
         """Open an endpoint and ask it before anything is written.

@@ -84,7 +84,7 @@ class Settings:
             _take(opened)
             if not self.offer.works and config.narrator is not None:
                 self.offer.endpoints.intended = config.narrator
-        await self._followed()
+        await self.offer.written()
         return self._holds(section)
 
     async def change_endpoint(
@@ -111,7 +111,7 @@ class Settings:
                 await trio.to_thread.run_sync(save, self.offer.paths, name, section, key)
                 undone.pop_all()
             _take(opened)
-        await self._followed()
+        await self.offer.written()
         return self._holds("profile")
 
     async def try_out(self, name: str) -> list[Finding]:
@@ -162,10 +162,6 @@ class Settings:
                 undone.callback(one.retire)
             opened.append((use, one))
         return opened
-
-    async def _followed(self) -> None:
-        for follow in self.offer.followers:
-            await follow()
 
     def _holds(self, section: Section) -> Holds:
         if section == "profile" and not self.offer.works:

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
@@ -92,6 +93,7 @@ async def open_program(
         longwork = LongWork(store, offer.endpoints, paths, environ, pipeline.stages, undertakings)
         consumer = Consumer(store, pipeline, feed, offer.endpoints, counter, foreground) if work else None
         trouble = _trouble(store, offer.endpoints, work)
+        offer.followers.append(partial(_hide, paths, environ))
         habits = Habits()
         habits.follow(config.play)
         play = Play(store, foreground, habits)
@@ -116,6 +118,11 @@ async def open_program(
                 with trio.CancelScope(shield=True):
                     await _take_down(consumer, working)
                 background.cancel_scope.cancel()
+
+
+async def _hide(paths: DataPaths, environ: Mapping[str, str]) -> None:
+    """A key that was given meanwhile is in no log line either."""
+    BLOT.hide(load(paths, environ))
 
 
 async def _take_down(consumer: Consumer | None, working: trio.Nursery) -> None:

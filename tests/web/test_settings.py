@@ -12,6 +12,7 @@ from tests.fakes.behaviour import Behaviour, decides, drops
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
 from tests.processes import narrate_with
 from tests.web.conftest import Site, open_site
+from workers.logs import BLOT
 
 PAGE = {"accept": "text/html"}
 SCORES = "SELECT json_extract(payload, '$.score') FROM event WHERE kind = 'significance.scored' ORDER BY id"
@@ -171,6 +172,7 @@ async def test_a_key_is_kept_and_never_shown(site: Site) -> None:
     assert saved.status_code == 303
     secrets = site.program.paths.secrets
     assert KEY in secrets.read_text(encoding="utf-8")
+    assert KEY not in str(BLOT(None, "error", {"event": f"it was {KEY}"}))
     assert stat.S_IMODE(secrets.stat().st_mode) == 0o600
     assert "context_tokens = 4096" in config_of(site)
     assert KEY not in config_of(site)
