@@ -20,6 +20,7 @@ from pipeline.play import Play
 from pipeline.rewriting import Rewriting
 from pipeline.undertakings import undertake
 from store import backups, ledger, purging, replays, restoring, snapshot_arrivals, snapshots
+from store.attempts import Failure
 from store.events import (
     BotAuthored,
     Event,
@@ -30,7 +31,7 @@ from store.events import (
     TurnAssistant,
     TurnUser,
 )
-from store.ledger import Claim, Failure
+from store.ledger import Claim
 from store.log import event
 from store.rows import rows
 from store.snapshot_files import read

@@ -174,6 +174,3 @@ def _done(data: Path | None, act: Callable[[Rewriting], Awaitable[T]]) -> T:
     habits = Habits()
     habits.follow(load(paths, os.environ).play)
     return acted(data, lambda store: act(Rewriting(store, paths.snapshots, habits.marker)))
-
-
-COMMANDS = (turns, regenerate, swipe, edit_turn, retract, rewind, branches, branch, switch, undo)

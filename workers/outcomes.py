@@ -16,6 +16,7 @@ from pipeline.inference.errors import EndpointFailed
 from pipeline.retry import TREATMENTS, delay_s
 from pipeline.stage import Stage
 from store import carrying, ledger, live, log, prompts, replays
+from store.attempts import Failure, Kept
 from store.errors import ErrorClass, FabulaError
 from store.events import (
     JUST_CREATED,
@@ -26,7 +27,7 @@ from store.events import (
     StoryEventPlanned,
     StoryEventStarted,
 )
-from store.ledger import Claim, Failure, Kept
+from store.ledger import Claim
 from store.txn import Txn
 
 Step = Callable[[Txn], None]

@@ -12,6 +12,7 @@ from functools import partial
 import trio
 
 import actors
+from pipeline import tokens
 from pipeline.config import Config, load
 from pipeline.config_paths import DataPaths
 from pipeline.endpoints import BUNDLED, EMBEDDED, Endpoints
@@ -80,6 +81,8 @@ async def open_program(
     BLOT.hide(config)
     if model:
         checked_model(model)
+    if work:
+        tokens.encoding()  # the first turn does not wait for it
     pipeline = pipeline_of_actors()
     with open_store(paths.database, pipeline.routes) as store:
         store.writer.attach(trio.lowlevel.current_trio_token())
@@ -110,7 +113,6 @@ async def open_program(
                 await background.start(keeper.run)
                 offer.followers.append(keeper.follow)
                 background.start_soon(open_deciders, offer.endpoints, config)
-                background.start_soon(_warm, counter)
                 await working.start(consumer.run)
             try:
                 yield Program(engine, config, paths, consumer)
@@ -130,11 +132,6 @@ async def _take_down(consumer: Consumer | None, working: trio.Nursery) -> None:
         consumer.close()
         await consumer.ended.wait()
     working.cancel_scope.cancel()
-
-
-async def _warm(counter: TokenCounter) -> None:
-    """Load the token tables before the first turn needs them, off the event loop."""
-    await trio.to_thread.run_sync(counter.count, "warm")
 
 
 def _endpoints(config: Config, model: str | None, meter: Meter) -> Endpoints:

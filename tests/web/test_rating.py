@@ -1,6 +1,7 @@
 """Significance by hand: many turns at once, undone at once, and never overruled by a stage."""
 
 from store.events import SignificanceScored
+from store.rows import rows
 from store.txn import Txn
 from tests.web.conftest import Site
 from tests.web.play import Play
@@ -33,7 +34,7 @@ async def test_turns_are_rated_by_hand_and_stay_so(site: Site) -> None:
         "pivotal": 2,
     }
     store = site.program.engine.store
-    run_id = store.hot.execute("SELECT id FROM run WHERE stage = 'significance' LIMIT 1").fetchone()[0]  # type: ignore[index]
+    ((run_id,),) = rows(store.hot, "SELECT min(id) FROM run WHERE stage = 'significance'")
 
     def judged_again(txn: Txn) -> None:
         """As a stage would."""
