@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.events.clock import Clock
+from store.events.judgement import Significance
 from store.events.payload import Name, Payload, ShortText, Text
 from store.events.plot import StoryPlan
 from store.events.references import EntityId, EventId
@@ -61,6 +62,19 @@ class SceneClosed(Payload):
     kind = "scene.closed"
     scene_id: EventId
     reason: ShortText = ""
+
+
+class SceneEdited(Payload):
+    """What a scene is called, where it was and how much it matters, as a person puts it; None leaves a thing
+    as it was. `nowhere` says that it was in no place in particular, the significance "turns" that it is again
+    that of its turns."""
+
+    kind = "scene.edited"
+    scene_id: EventId
+    title: ShortText | None = None
+    container_id: EventId | None = None
+    nowhere: bool = False
+    significance: Significance | Literal["turns"] | None = None
 
 
 class SceneSummarized(Payload):
