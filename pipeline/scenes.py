@@ -3,15 +3,23 @@
 What its witnesses tell of it are memories of theirs, and corrected as such (`pipeline.corrections`).
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.placing import known_by, same_name
 from pipeline.seen import Aspect, agreed, open_chat
 from pipeline.wording import SIGNIFICANCE
 from store import places
 from store.errors import NotFound
-from store.events import Container, ContainerCreated, SceneEdited, Significance
+from store.events import (
+    MAX_NAME_CHARS,
+    Container,
+    ContainerCreated,
+    SceneEdited,
+    ShortText,
+    Significance,
+)
 from store.places import Scene
 from store.store import Store
 from store.txn import Txn
@@ -21,14 +29,17 @@ ByTurns = Literal["turns"]
 """How much a scene matters when nobody said: as much as the most significant of its turns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """What a scene is to be called, the name of its place, empty for none, and how much it matters; None
-    leaves a thing as it is."""
+class Wording(BaseModel):
+    """A scene in a person's words; None leaves a thing as it is."""
 
-    title: str | None = None
-    place: str | None = None
-    significance: Significance | ByTurns | None = None
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    title: ShortText | None = Field(default=None, description="What it is called, or is about")
+    place: Annotated[ShortText, Field(max_length=MAX_NAME_CHARS)] | None = Field(
+        default=None, description="A place known by this name, or a new one; empty where it was in none"
+    )
+    significance: Significance | ByTurns | None = Field(
+        default=None, description='0 to 3, or "turns" for that of its most significant turn'
+    )
 
 
 class Scenes:
@@ -42,7 +53,7 @@ class Scenes:
         not known by its name is a new one.
 
         Raises:
-            NotFound: there is no such scene; Invalid: the place's name.
+            NotFound: there is no such scene.
         """
 
         def step(txn: Txn) -> int | None:

@@ -27,6 +27,7 @@ from workers import (
     cli_plot,
     cli_purge,
     cli_replay,
+    cli_scenes,
     cli_search,
     cli_snapshots,
     cli_tail,
@@ -209,7 +210,7 @@ for name, timed in cli_time.COMMANDS:
     app.command(name)(timed)
 for command in cli_history.COMMANDS:
     app.command()(command)
-for act in cli_plot.COMMANDS:
+for act in (*cli_plot.COMMANDS, *cli_scenes.COMMANDS):
     app.command()(act)
 
 
