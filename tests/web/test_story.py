@@ -306,7 +306,7 @@ async def test_every_scene_can_be_put_in_other_words(site: Site) -> None:
     given = {"title": "Dawn", "seen": running["changed_by"]}
     assert (await site.client.post(path, json=given)).json()["event_id"]
     assert (await site.client.post(path, json=given)).json() == {"event_id": None}
-    for wrong in ({"significance": "much"}, {"place": 7}, {"mood": "calm"}, {"title": "a\x00b"}):
-        assert (await site.client.post(path, json=given | wrong)).status_code == 422
+    for other in ({"significance": "much"}, {"place": 7}, {"mood": "calm"}, {"title": "a\x00b"}):
+        assert (await site.client.post(path, json=given | other)).status_code == 422
     await play.record(ChatArchived())
     assert (await sent(play, "story/scene", **typed, title="y")).status_code == 409
