@@ -8,6 +8,7 @@ leaves in the same commit, and nobody gets any of it who does not know all that 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -25,7 +26,7 @@ from pipeline.prompt.ooc import strip_ooc
 from pipeline.recount import Recounted
 from pipeline.stage import Emits, stage
 from pipeline.whom import folded
-from store import log, relations, replays, views
+from store import log, memories, relations, replays, views
 from store import plot as plotted
 from store.events import (
     JUST_CREATED,
@@ -243,7 +244,15 @@ def _ended(now: _Now, judged: Turned, asked: _Asked) -> Iterator[Payload]:
     drew_on = now.heard.turn_ids
     there = now.moment.turn.present
     told = completed(
-        now.chat, event, over, effects, now.standing, there=there, witnesses=shown, drew_on=drew_on
+        now.chat,
+        event,
+        over,
+        effects,
+        now.standing,
+        there=there,
+        witnesses=shown,
+        pins=partial(memories.pinned, now.ctx.db, now.chat.id),
+        drew_on=drew_on,
     )
     yield from now.standing.reckoned(told)
 

@@ -39,8 +39,9 @@ class ContainerChanged(Payload):
 
 
 JUST_CREATED = -1
-"""For an actor's `container_id` or `story_event_id`: what its own run has created just before. The event's id
-is only known at the commit, which writes it into the log instead; the log itself never holds this number."""
+"""For a `container_id`, `story_event_id` or `memory_id`: what the same run or act has created just before.
+The event's id is only known at the commit, which writes it into the log instead; the log itself never holds
+this number."""
 
 
 class SceneOpened(Payload):

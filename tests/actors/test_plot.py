@@ -18,6 +18,7 @@ from pipeline.stage import Emits, Stage
 from pipeline.tokens import TokenCounter
 from store import memories, plot, queries, relations, replays, views
 from store.events import (
+    PIVOTAL,
     YOU,
     Condition,
     Container,
@@ -169,7 +170,7 @@ async def test_what_is_judged_to_be_over_leaves_the_four_to_those_who_were_there
     judging = {OVER: decides(ENDS)}
     async with table(tmp_path / "chat.db", "plot", guest={}, judging=judging) as on:
         await on.remove_guest()
-        feast = await begun(on)
+        feast = await begun(on, FEAST.model_copy(update={"significance": PIVOTAL}))
         await on.play.add_guest(on.chat_id, on.guest_id)
         await on.append(InventoryChanged(entity_id=on.guest_id, gained=("the drums",)))
         await on.say("We dance and drink.")
@@ -187,6 +188,8 @@ async def test_what_is_judged_to_be_over_leaves_the_four_to_those_who_were_there
         assert relations.edge(on.store.hot, on.chat_id, on.guest_id, on.host_id).affinity == 10
         kept = [one for one in on.told(MemoryWritten) if one.form == "summary"]
         assert [(one.owner_id, one.witnesses) for one in kept] == [(on.host_id, (YOU, on.host_id))]
+        (pinned,) = memories.pinned(on.store.hot, on.chat_id, on.host_id)
+        assert (pinned.text, pinned.significance) == ("We danced until morning.", PIVOTAL)
         assert memories.of_owner(on.store.hot, on.chat_id, on.guest_id) == []
         assert len(on.told(StoryEventCompleted)) == 1
         on.check()
