@@ -66,10 +66,8 @@ async def test_turns_are_rated_by_hand_and_stay_so(site: Site) -> None:
     assert pins() == set()
     play.assert_rebuilds()
 
-    for score, left in ((3, {ids[1], ids[2]}), (2, {ids[2]})):
-        await site.client.post(
-            address, json={"turn_ids": ids[1:3] if score == 3 else [ids[1]], "score": score}
-        )
+    for score, turn_ids, left in ((3, ids[1:3], {ids[1], ids[2]}), (2, ids[1:2], {ids[2]})):
+        await site.client.post(address, json={"turn_ids": turn_ids, "score": score})
         assert pins() == left
     site.fake.judging = {'\\"score\\"': decides({"score": 3})}
     again = {"stages": ["significance"]}
