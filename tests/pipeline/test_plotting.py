@@ -90,10 +90,10 @@ async def test_the_gist_is_kept_as_significant_as_it_was_planned_and_pinned_wher
     tmp_path: Path, significance: Significance
 ) -> None:
     async with board(tmp_path) as on:
-        begun = await on.begin(StoryPlan(title="The flood", significance=significance))
         for _ in range(MAX_PINS):
             words = MemoryWritten(owner_id=on.host_id, speaker_name="x", text="x", witnesses=(on.host_id,))
             await on.append(MemoryPinned(memory_id=await on.append(words), by="auto"))
+        begun = await on.begin(StoryPlan(title="The flood", significance=significance))
         db, before = on.store.hot, memories.pinned(on.store.hot, on.chat_id, on.host_id)
         await on.plotting.complete(on.chat_id, begun, gist="The river took the mill.")
         (kept, *_) = memories.of_owner(db, on.chat_id, on.host_id)
