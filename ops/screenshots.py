@@ -50,6 +50,26 @@ STORY = (
     ),
 )
 
+PLANS: dict[str, dict[str, Any]] = {
+    "storm": {
+        "title": "The storm",
+        "description": "It shakes the tower, and nobody can row.",
+        "props": [{"name": "a broken shutter", "description": "bangs at every gust"}],
+    },
+    "boat": {
+        "title": "The relief boat",
+        "description": "Two men and a letter, if the bar lets them in.",
+        "props": [{"name": "a sealed letter"}],
+        "triggers": [{"kind": "time", "clock": 2 * 1440 + 8 * 60}, {"kind": "phrase", "phrase": "a sail"}],
+        "significance": 2,
+    },
+    "signal": {"title": "The signal", "props": [{"name": "a signal lamp"}]},
+}
+THREADS = (
+    ("Who came up before Wren?", "Wet footprints on the stairs, and only one key."),
+    ("Why the light failed", "Twice in a night. Ada says it was not she."),
+)
+
 
 @dataclass(frozen=True)
 class View:
@@ -98,6 +118,7 @@ class Story:
         ]
         self._quiet()
         self._describe(ada["id"])
+        self._plot(ada["id"])
         for said, reply in STORY:
             self._say(said, reply)
         newest = self._turns()[-1]["id"]
@@ -117,6 +138,18 @@ class Story:
         self._correct("entity", entity_id=ada, mood="wary", goals="to know who was here")
         self._correct("inventory", entity_id=0, inventory=["a wet lantern", "a letter"])
         self._correct("edge", observer_id=ada, target_id=0, affinity=24, trust=-30)
+
+    def _plot(self, ada: int) -> None:
+        """A board with something in each of its columns, and what is left open."""
+        events = f"/chats/{self.chat}/story-events"
+        planned = {name: self._post(events, **plan)["id"] for name, plan in PLANS.items()}
+        for name in ("signal", "storm"):
+            self._post(f"{events}/{planned[name]}/start")
+        lamp = {"kind": "gains", "entity_id": ada, "text": "a signal lamp"}
+        told = "Three long, one short: somebody out there answered Ada, and then did not."
+        self._post(f"{events}/{planned['signal']}/complete", gist=told, effects=[lamp])
+        for title, summary in THREADS:
+            self._post(f"/chats/{self.chat}/threads", title=title, summary=summary)
 
     def _post(self, path: str, **typed: object) -> Any:  # noqa: ANN401 - JSON
         return self._client.post(path, json=typed).raise_for_status().json()

@@ -161,8 +161,7 @@ class Consumer:
             if payloads is None:
                 await self._settle(claim, outcomes.handed_back(claim))
             else:
-                done = outcomes.done(ctx, payloads, stage.stands_on)
-                await self._settle(claim, done, durable=stage.durable)
+                await self._settle(claim, outcomes.done(ctx, stage, payloads), durable=stage.durable)
         except Interrupted as stopped:
             back = stopped.reason == "shutdown"
             await self._settle(claim, outcomes.handed_back(claim) if back else outcomes.cancelled(claim))
@@ -176,7 +175,6 @@ class Consumer:
     async def _act(self, ctx: Context, stage: Stage) -> list[Payload] | None:
         """What the actor yields; None when it was cut off by the shutdown."""
         event = log.event(self.store.hot, ctx.claim.event_id)
-        ctx.looks()
         limit = trio.fail_after(stage.timeout_s) if stage.timeout_s is not None else trio.CancelScope()
         with ctx.scope, limit:
             return [payload async for payload in stage(event, ctx)] + ctx.beside

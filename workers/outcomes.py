@@ -40,17 +40,17 @@ class Reason:
     retry_after_s: float | None
 
 
-def done(ctx: Context, payloads: Sequence[Payload], stands_on: Sequence[str] = ()) -> Step:
+def done(ctx: Context, stage: Stage, payloads: Sequence[Payload]) -> Step:
     """The run is done: its events, their folds, and the runs they trigger, in one commit.
 
     When a later generation has already answered it, it is cancelled instead and what it found is dropped.
-    When what it `stands_on` has changed since it looked, it is handed back to look again.
+    When what its stage stands on has changed since it looked, it is handed back to look again.
     When what it answers does not count any more, what it found is recorded and counts when that does.
     """
     claim, kept = ctx.claim, _kept(ctx)
 
     def step(txn: Txn) -> None:
-        if payloads and log.is_any_of(txn.connection, claim.chat_id, stands_on, after=ctx.looked_at):
+        if payloads and log.is_any_of(txn.connection, claim.chat_id, stage.stands_on, after=ctx.looked_at):
             _look_again(txn, claim)
             return
         wanted = not replays.is_outdone(txn.connection, claim)

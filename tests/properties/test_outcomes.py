@@ -89,7 +89,7 @@ def _take_back(store: Store, *, claim_again: bool) -> None:
 def _ending(store: Store, claim: Claim, ending: str, payloads: Sequence[Payload]) -> outcomes.Step:
     ctx = Context(claim, store, Feed(store, ()), Endpoints(), TokenCounter())
     if ending == "done":
-        return outcomes.done(ctx, payloads)
+        return outcomes.done(ctx, narrate, payloads)
     if ending in ("again", "dead"):
         broken = EndpointFailed("It broke.", error_class=ErrorClass.CONNECTION, retryable=ending == "again")
         return outcomes.failed(ctx, narrate, outcomes.reason_for(broken))

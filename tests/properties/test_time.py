@@ -156,7 +156,7 @@ class World:
         if self.held:
             ctx, found = self.held.pop(which % len(self.held))
             with suppress(outcomes.Fenced):
-                await self.store.writer.submit(outcomes.done(ctx, found))
+                await self.store.writer.submit(outcomes.done(ctx, PIPELINE.stages[ctx.claim.stage], found))
 
     async def work(self, limit: int = 1000) -> None:
         """Until nothing is left to do, or so many steps."""
