@@ -200,7 +200,7 @@ async def test_time_passes_by_a_form_and_the_transcript_says_so(site: Site) -> N
     await site.client.post(f"/api/chats/{play.chat_id}/turns", json={"text": "Hello."})
     await site.settled()
     for typed, said in (
-        ({"words": "some day"}, "tells no time"),
+        ({"words": "some day"}, "tell no time"),
         ({"words": "yesterday"}, "forward"),
         ({"words": "1000 years", "mode": "jump"}, "hundred years"),
         ({"words": "two days later", "mode": "elision"}, "jump"),
