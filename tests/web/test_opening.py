@@ -78,10 +78,8 @@ async def test_what_was_read_is_corrected_and_agreed_to(site: Site) -> None:
         "event-1": "",
         "event-2": "Alarm",
     }
-    assert (
-        shown.count("It begins by itself, as soon as it is day 1, 06:00, but only while present are You,")
-        == 2
-    )
+    waiting = "It begins by itself, as soon as it is day 1, 06:00, but only while present are You,"
+    assert shown.count(waiting) == 2
     assert 'name="event-waits-1"' not in shown
     wrong = {**typed, f"affinity-{play.host_id}-0": "very"}
     refused = await site.client.post(f"/chats/{play.chat_id}/opening", data=wrong, headers=PAGE)
