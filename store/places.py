@@ -143,12 +143,13 @@ def perceived(db: apsw.Connection, scene_id: int) -> list[tuple[int, ...]]:
 
 
 def summaries(db: apsw.Connection, chat_id: int, owner_id: int, *, limit: int = 3) -> list[SceneSummary]:
-    """The owner's own summaries of the last scenes, oldest of them first."""
+    """The owner's own summaries of the last scenes that it remembers, oldest of them first."""
     found = rows(
         db,
         f"SELECT {SUMMARY} FROM scene_summary LEFT JOIN memory ON memory.id = memory_id"
-        " WHERE scene_summary.chat_id = ? AND scene_summary.owner_id = ?"
-        " ORDER BY scene_summary.scene_id DESC LIMIT ?",
+        " WHERE scene_summary.chat_id = ?1 AND scene_summary.owner_id = ?2 AND (memory_id IS NULL"
+        " OR EXISTS (SELECT 1 FROM json_each(memory.witnesses) WHERE value = ?2))"
+        " ORDER BY scene_summary.scene_id DESC LIMIT ?3",
         (chat_id, owner_id, limit),
     )
     return [_summary(one) for one in found][::-1]

@@ -13,7 +13,7 @@ from pipeline.scenes import Scenes, Wording
 from pipeline.tokens import TokenCounter
 from store import memories, places, replays, timeline, views
 from store.errors import Conflict, NotFound
-from store.events import Container, MemoryEdited, SceneSummarized
+from store.events import Container, MemoryEdited, MemoryWitnessChanged, SceneSummarized
 from store.places import SceneSummary
 from tests.actors.bench import Table, table
 from tests.fakes.behaviour import decides
@@ -83,6 +83,11 @@ async def test_what_a_person_says_of_a_scene_is_in_the_prompts_instead_of_what_w
         again = summary(on)
         assert again.memory_id not in (None, told.memory_id)
         assert memories.memory(on.store.hot, again.memory_id or 0).significance == 2
+
+        unknown = MemoryWitnessChanged(memory_id=again.memory_id or 0, witnesses=())
+        assert await corrections.witnesses(on.chat_id, unknown, seen=again.changed_by)
+        assert "NEWWORDS" not in prompt(on), "who did not perceive it does not tell of it"
+        assert await Rewriting(on.store, tmp_path).undo(on.chat_id) == ("memory.witness_changed",)
 
         undone = [await Rewriting(on.store, tmp_path).undo(on.chat_id) for _ in range(3)]
         assert undone == [("scene.edited",), ("memory.edited",), ("scene.edited", "container.created")]
