@@ -3,7 +3,7 @@
 What its witnesses tell of it are memories of theirs, and corrected as such (`pipeline.corrections`).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,16 +17,13 @@ from store.events import (
     Container,
     ContainerCreated,
     SceneEdited,
+    SceneSignificance,
     ShortText,
-    Significance,
 )
 from store.places import Scene
 from store.store import Store
 from store.txn import Txn
 from store.views import Chat
-
-ByTurns = Literal["turns"]
-"""How much a scene matters when nobody said: as much as the most significant of its turns."""
 
 
 class Wording(BaseModel):
@@ -37,7 +34,7 @@ class Wording(BaseModel):
     place: Annotated[ShortText, Field(max_length=MAX_NAME_CHARS)] | None = Field(
         default=None, description="A place known by this name, or a new one; empty where it was in none"
     )
-    significance: Significance | ByTurns | None = Field(
+    significance: SceneSignificance | None = Field(
         default=None, description='0 to 3, or "turns" for that of its most significant turn'
     )
 
@@ -85,17 +82,17 @@ def _asked(txn: Txn, now: Scene, wording: Wording) -> Aspect:
     """How the scene stands, and how it was typed."""
     title, judged = _stripped(wording.title), wording.significance
     place = _place_name(txn, now)
-    stands = (now.title, place, _judged("turns" if now.significance is None else now.significance))
+    stands = (now.title, place, _judged(now.significance))
     typed = (
         now.title if title is None else title,
         place if wording.place is None or _is(wording.place, place) else wording.place.strip(),
-        stands[2] if judged is None else _judged(judged),
+        stands[2] if judged is None else _judged(None if judged == "turns" else judged),
     )
     return Aspect("The scene", ("scene.edited",), stands, typed, now.changed_by, {"scene_id": now.id})
 
 
-def _judged(significance: int | ByTurns) -> str:
-    return "as its turns are" if significance == "turns" else SIGNIFICANCE[significance]
+def _judged(significance: int | None) -> str:
+    return "as its turns are" if significance is None else SIGNIFICANCE[significance]
 
 
 def _place_name(txn: Txn, scene: Scene) -> str:

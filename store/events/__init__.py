@@ -77,6 +77,7 @@ from store.events.places import (
     SceneClosed,
     SceneEdited,
     SceneOpened,
+    SceneSignificance,
     SceneSummarized,
     WorldChanged,
 )
@@ -190,6 +191,7 @@ __all__ = [
     "SceneClosed",
     "SceneEdited",
     "SceneOpened",
+    "SceneSignificance",
     "SceneSummarized",
     "ShortText",
     "Significance",

@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.events.clock import Clock
-from store.events.judgement import Significance
 from store.events.payload import Name, Payload, ShortText, Text
 from store.events.plot import StoryPlan
 from store.events.references import EntityId, EventId
@@ -65,17 +64,20 @@ class SceneClosed(Payload):
     reason: ShortText = ""
 
 
+SceneSignificance = Literal[0, 1, 2, 3, "turns"]
+"""How much a scene matters, as a turn does; "turns" is as much as the most significant of its turns."""
+
+
 class SceneEdited(Payload):
     """What a scene is called, where it was and how much it matters, as a person puts it; None leaves a thing
-    as it was. `nowhere` says that it was in no place in particular, the significance "turns" that it is again
-    that of its turns."""
+    as it was. `nowhere` says that it was in no place in particular."""
 
     kind = "scene.edited"
     scene_id: EventId
     title: ShortText | None = None
     container_id: EventId | None = None
     nowhere: bool = False
-    significance: Significance | Literal["turns"] | None = None
+    significance: SceneSignificance | None = None
 
 
 class SceneSummarized(Payload):
