@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expect
 
+from pipeline import story_time
 from store import rebuild, views
 from store.database import connect
 from tests.e2e.test_browser import WAIT_MS, send, watched
@@ -24,6 +25,10 @@ from tests.processes import FakeProcess, fake_process, narrate_with, server
 pytestmark = pytest.mark.slow
 ALL_TURNS = 60
 RETOLD = "That evening somebody had torn a page out, and nobody said who."
+ONCE_IT_HAS_ASKED_AGAIN = """
+const heard = () => setTimeout(() => { document.body.dataset.asked = ""; }, 200);
+document.addEventListener("fabula:changed", heard, { once: true });"""
+"""A page gathers what changes within 60 ms before it asks."""
 
 
 @dataclass
@@ -375,9 +380,33 @@ def test_who_begins_to_write_takes_the_floor_in_every_tab(browser: Browser, tmp_
             fake.release()
             for tab in (page, other):
                 expect(tab.locator("#turns .turn")).to_have_count(3, timeout=WAIT_MS)
-            context.close()
             without_scripts(browser, running.address + path)
+            shows_the_clock_although_an_answer_came_late(page, f"{running.address}/api{path}")
+            context.close()
             assert len(httpx.get(f"{running.address}/api{path}/turns").json()) == 3
+
+
+def shows_the_clock_although_an_answer_came_late(page: Page, api: str) -> None:
+    """What the page had asked for is answered after time has passed, and says how it was before."""
+    late: list[Route] = []
+    answers: list[APIResponse] = []
+
+    def held(route: Route) -> None:
+        if late or route.request.headers.get("hx-target") != "now":
+            route.continue_()
+            return
+        late.append(route)
+        answers.append(route.fetch())
+
+    page.route(re.compile("/passing$"), held)
+    with page.expect_request(lambda request: request.headers.get("hx-target") == "now"):
+        page.evaluate("document.dispatchEvent(new CustomEvent('fabula:changed', { detail: [] }))")
+    page.evaluate(ONCE_IT_HAS_ASKED_AGAIN)
+    httpx.post(f"{api}/skip", json={"minutes": 90, "mode": "elision"}).raise_for_status()
+    expect(page.locator("body[data-asked]")).to_be_attached(timeout=WAIT_MS)
+    late[0].fulfill(response=answers[0])
+    clock = httpx.get(f"{api}/time").json()["clock"]
+    expect(page.locator("#clock")).to_contain_text(story_time.told(clock), timeout=WAIT_MS)
 
 
 def without_scripts(browser: Browser, address: str) -> None:

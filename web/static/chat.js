@@ -1,5 +1,6 @@
 // One chat: follows the event stream, and shows each thing exactly once.
 import "./composer.js";
+import { ask } from "./pieces.js";
 import { render } from "./prose.js";
 import { keepBottom, tellBelow } from "./reader.js";
 import { arrive, fetchAll, fetchTurn, inTurn, place, seat, setUnrest, unseat } from "./transcript.js";
@@ -109,7 +110,7 @@ const onOtherWords = () => {
     await fetchAll();
     dropStale();
     texts.forEach((_, runId) => reseat(runId));
-    htmx.trigger("#cast", "refresh");
+    ask("cast");
   });
 };
 
@@ -183,9 +184,9 @@ const connect = () => {
     else if (kind.startsWith("turn.")) onTurn(event);
     if (kind === "chat.renamed") onRenamed(event.payload.title);
     if (kind === "floor.given" && event.live) floors.set(event.id, event.payload.speaker_id);
-    if (kind.startsWith("guest.")) htmx.trigger("#cast", "refresh");
+    if (kind.startsWith("guest.")) ask("cast");
     const own = document.querySelector("#opening[data-reading] > details[open]"); // the reader says it themselves
-    if (kind === "opening.proposed" && "draft" in root.dataset && !own) htmx.trigger("#opening", "refresh");
+    if (kind === "opening.proposed" && "draft" in root.dataset && !own) ask("opening");
     if (kind === "opening.confirmed" && "draft" in root.dataset) location.reload();
     if (PARTS[kind]) document.dispatchEvent(new CustomEvent("fabula:changed", { detail: PARTS[kind] }));
   }));

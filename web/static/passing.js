@@ -1,6 +1,7 @@
 // Story time beside the composer: the clock follows the story, the forms leave alone what is being typed in them, and
 // who begins to write takes the floor from bots that go on by themselves.
 import { tell } from "./history.js";
+import { ask } from "./pieces.js";
 
 const { chat } = document.getElementById("chat").dataset;
 const box = document.getElementById("text");
@@ -12,8 +13,8 @@ let timer = null;
 const typing = () => holder().querySelector("details[open]") !== null;
 const refresh = () => {
   timer = null;
-  ["#now", "#since"].forEach((piece) => htmx.trigger(piece, "refresh"));
-  if (document.getElementById("ways") && !typing()) htmx.trigger("#ways", "refresh");
+  ["now", "since"].forEach(ask);
+  if (!typing()) ask("ways");
 };
 document.addEventListener("htmx:beforeSwap", (event) => { // opened since it was asked for: what is typed there stays
   if (event.detail.requestConfig.verb === "get" && event.detail.target.id === "ways" && typing()) event.detail.shouldSwap = false;
@@ -32,6 +33,7 @@ document.addEventListener("toggle", (event) => {
 document.addEventListener("htmx:afterSwap", (event) => {
   const form = event.detail.requestConfig.elt;
   if (event.detail.requestConfig.verb === "get" || !form.dataset.said) return;
+  ask("now"); // it may have changed between the answer and its coming
   const alert = holder().querySelector("[role=alert]");
   if (alert) { holder().querySelector(".way[open] :is(input:not([type=hidden]), textarea)")?.focus(); return; }
   tell(form.dataset.said);

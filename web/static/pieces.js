@@ -1,5 +1,21 @@
 // Pieces of a page that follow the story, except one that the reader is just correcting; a piece that is replaced
 // keeps what was open in it, and the reader's place.
+
+// Asks for a piece as it now stands. While an answer is under way it is asked once more after it: htmx itself would put
+// a second request to the element that the first answer takes off the page, and drop it.
+const asking = new Map(); // id → whether once more
+export const ask = async (id) => {
+  if (asking.has(id)) { asking.set(id, true); return; }
+  do {
+    asking.set(id, false);
+    const piece = document.getElementById(id);
+    try {
+      if (piece) await htmx.ajax("get", piece.getAttribute("hx-get"), { source: piece, target: piece });
+    } catch { /* the server is gone: its return brings everything up to date */ }
+  } while (asking.get(id));
+  asking.delete(id);
+};
+
 export const keepPieces = (root, said, following) => {
   // ---- following the story
   const due = new Set();
@@ -13,7 +29,7 @@ export const keepPieces = (root, said, following) => {
       const part = document.getElementById(`part-${name}`);
       if (part === null || busy(part)) return;
       due.delete(name);
-      htmx.trigger(part, "refresh");
+      ask(part.id);
     });
   };
   const changed = (names) => {
