@@ -16,7 +16,6 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,7 @@ import apsw
 import httpx
 
 from ops.bench.server import narrate_with, served
-from ops.stock_huey import CHAIN_STEPS, WORK, prepare_notes, stock
+from ops.stock_huey import crash_stock
 from store import rebuild
 from store.database import connect
 from store.live import is_live
@@ -43,7 +42,6 @@ ONE_OF_A_RUN = "kind IN ('turn.assistant', 'floor.given', 'significance.scored')
 """Of these a run records one at most; of others, such as the edges of a turn, several belong together."""
 LONGEST_LIFE_S = 1.2
 DRAIN_LIMIT_S = 120
-CHAINS = 40
 
 
 @dataclass
@@ -276,46 +274,6 @@ def _check_replies(db: apsw.Connection, books: Books, rewritten: int) -> None:
     for run_id, partial in books.partials.items():
         kept = replies.get(run_id, "").startswith(partial.strip())
         books.expect(kept, f"run {run_id}: its partial text was lost")
-
-
-def crash_stock(kills: int, chance: random.Random) -> dict[str, object]:
-    """Chains of six tasks on stock Huey's SQLite storage; a chain whose last step never ran is lost."""
-    with tempfile.TemporaryDirectory(prefix="fabula-crash-") as name:
-        file = Path(name) / "stock.db"
-        notes, huey = prepare_notes(file), stock(file)
-        for number in range(CHAINS * kills):
-            huey.chain(number, 0)
-        for _ in range(kills):
-            with subprocess.Popen([*WORK, str(file), "4"]) as worker:
-                _wait_for_progress(notes)
-                time.sleep(chance.uniform(0, 0.3))
-                worker.kill()
-        with subprocess.Popen([*WORK, str(file), "4"]) as worker:
-            _wait_until_still(notes)
-            worker.terminate()
-        ended = notes.execute("SELECT count(DISTINCT number) FROM note WHERE step = ?", (CHAIN_STEPS - 1,))
-        lost = CHAINS * kills - int(ended.fetchone()[0])
-        notes.close()
-    violations = [f"{lost} of {CHAINS * kills} chains lost"] if lost else []
-    return {"kills": kills, "chains": CHAINS * kills, "lost": lost, "violations": violations}
-
-
-def _steps(notes: sqlite3.Connection) -> int:
-    return int(notes.execute("SELECT count(*) FROM note").fetchone()[0])
-
-
-def _wait_for_progress(notes: sqlite3.Connection) -> None:
-    before = _steps(notes)
-    deadline = time.monotonic() + 20
-    while _steps(notes) == before and time.monotonic() < deadline:
-        time.sleep(0.01)
-
-
-def _wait_until_still(notes: sqlite3.Connection) -> None:
-    before = -1
-    while (now := _steps(notes)) != before:
-        before = now
-        time.sleep(1.5)
 
 
 def main() -> None:

@@ -69,10 +69,10 @@ class _Files(apsw.VFS):
         self._usual = apsw.vfs_names()[0]
         super().__init__("dying", self._usual, makedefault=True)
 
-    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
         return _File(self._usual, name, flags, self._death)
 
-    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
+    def xDelete(self, filename: str, syncdir: bool) -> None:
         if self._death.comes():
             self._death.come()
         super().xDelete(filename, syncdir)
@@ -83,13 +83,13 @@ class _File(apsw.VFSFile):
         self._death = death
         super().__init__(vfs, name, flags)
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+    def xWrite(self, data: bytes, offset: int) -> None:
         if self._death.comes():
             super().xWrite(data[: len(data) // 2], offset)
             self._death.come()
         super().xWrite(data, offset)
 
-    def xTruncate(self, newsize: int) -> None:  # noqa: N802
+    def xTruncate(self, newsize: int) -> None:
         if self._death.comes():
             self._death.come()
         super().xTruncate(newsize)

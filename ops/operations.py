@@ -18,6 +18,7 @@ from pipeline.desk import Desk
 from pipeline.play import Play
 from pipeline.rewriting import Rewriting
 from store import backups, ledger, purging, replays, restoring, snapshot_arrivals, snapshots
+from store.attempts import Failure
 from store.events import (
     BotAuthored,
     Event,
@@ -28,7 +29,7 @@ from store.events import (
     TurnAssistant,
     TurnUser,
 )
-from store.ledger import Claim, Failure
+from store.ledger import Claim
 from store.log import event
 from store.rows import rows
 from store.snapshot_files import read

@@ -53,7 +53,8 @@ PINNED = {"": "not pinned", "auto": "pinned by itself", "manual": "pinned by han
 MOST_RATED = 500
 """How many turns are rated in one act."""
 MOVED = "(payload ->> 'affinity_delta' != 0 OR payload ->> 'trust_delta' != 0)"
-Step = Callable[[Txn, Chat], "Payload | None"]
+Sought = tuple[Aspect, Payload]
+"""What a person would have otherwise, beside how it stands, and the event that makes it so."""
 
 
 class Corrections:
@@ -65,7 +66,7 @@ class Corrections:
     async def activity(self, chat_id: int, change: ActivityChanged, *, seen: int) -> int | None:
         """What an entity is doing and, unless None, in which slot."""
 
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Sought:
             now = entity_state(txn, chat, change.entity_id)
             slot = now.slot if change.slot is None else change.slot
             asked = Aspect(
@@ -76,14 +77,14 @@ class Corrections:
                 since(chat, now),
                 {"entity_id": change.entity_id},
             )
-            return change if agreed(txn, chat, asked, seen) else None
+            return asked, change
 
-        return await self._correct(chat_id, step)
+        return await self._correct(chat_id, seen, step)
 
     async def entity(self, chat_id: int, change: EntityChanged, *, seen: int) -> int | None:
         """Mood, goals and status; None leaves one as it is."""
 
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Sought:
             now = entity_state(txn, chat, change.entity_id)
             stands = (now.mood, now.goals, now.status)
             typed = (change.mood, change.goals, change.status)
@@ -95,14 +96,14 @@ class Corrections:
                 since(chat, now),
                 {"entity_id": change.entity_id},
             )
-            return change if agreed(txn, chat, asked, seen) else None
+            return asked, change
 
-        return await self._correct(chat_id, step)
+        return await self._correct(chat_id, seen, step)
 
     async def inventory(self, chat_id: int, entity_id: int, held: Sequence[str], *, seen: int) -> int | None:
         """All that an entity carries; the event holds what it gained and lost."""
 
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Sought:
             state = entity_state(txn, chat, entity_id)
             now = state.inventory
             wanted = tuple({thing.casefold(): thing for thing in held}.values())
@@ -116,26 +117,23 @@ class Corrections:
             )
             gained = tuple(thing for thing in wanted if thing not in now)
             lost = tuple(thing for thing in now if thing not in wanted)
-            change = InventoryChanged(entity_id=entity_id, gained=gained, lost=lost)
-            return change if agreed(txn, chat, asked, seen) else None
+            return asked, InventoryChanged(entity_id=entity_id, gained=gained, lost=lost)
 
-        return await self._correct(chat_id, step)
+        return await self._correct(chat_id, seen, step)
 
     async def world(self, chat_id: int, change: WorldChanged, *, seen: int) -> int | None:
         """Time and weather; None leaves one as it is. The clock follows the time, where it tells one."""
 
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Sought:
             now = places.world(txn.connection, chat.id)
             time = now.time if change.time is None else change.time
             weather = now.weather if change.weather is None else change.weather
             stands = (now.time, now.weather)
             asked = Aspect("Time and weather", ("world.changed",), stands, (time, weather), now.changed_by)
-            if not agreed(txn, chat, asked, seen):
-                return None
             told = time if time != now.time else ""
-            return change.model_copy(update={"clock": story_time.clock_at(told, chat.clock)})
+            return asked, change.model_copy(update={"clock": story_time.clock_at(told, chat.clock)})
 
-        return await self._correct(chat_id, step)
+        return await self._correct(chat_id, seen, step)
 
     async def place(self, chat_id: int, container: Container, *, seen: int) -> int | None:
         """The place of the running scene. Where there is none yet, a scene opens in it: three events that
@@ -161,7 +159,7 @@ class Corrections:
     ) -> int | None:
         """Affinity and trust as they should stand, -100 to 100; the event holds the difference."""
 
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Sought:
             what = edge_named(txn, chat, observer_id, target_id)
             now = relations.edge(txn.connection, chat.id, observer_id, target_id)
             asked = Aspect(
@@ -173,15 +171,13 @@ class Corrections:
                 {"observer_id": observer_id, "target_id": target_id},
                 MOVED,
             )
-            if not agreed(txn, chat, asked, seen):
-                return None
             moved = {"affinity_delta": affinity - now.affinity, "trust_delta": trust - now.trust}
-            return EdgeUpdated(observer_id=observer_id, target_id=target_id, **moved)
+            return asked, EdgeUpdated(observer_id=observer_id, target_id=target_id, **moved)
 
-        return await self._correct(chat_id, step)
+        return await self._correct(chat_id, seen, step)
 
     async def edge_summary(self, chat_id: int, told: EdgeSummarized, *, seen: int) -> int | None:
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Sought:
             what = edge_named(txn, chat, told.observer_id, told.target_id)
             now = relations.edge(txn.connection, chat.id, told.observer_id, told.target_id)
             of = {"observer_id": told.observer_id, "target_id": told.target_id}
@@ -193,63 +189,62 @@ class Corrections:
                 now.changed_by,
                 of,
             )
-            return told if agreed(txn, chat, asked, seen) else None
+            return asked, told
 
-        return await self._correct(chat_id, step)
+        return await self._correct(chat_id, seen, step)
 
     async def add_fact(self, chat_id: int, observer_id: int, target_id: int, fact: Fact) -> int | None:
         """Something the observer holds to be true of the target, and how it learnt it."""
 
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Payload:
             edge_named(txn, chat, observer_id, target_id)
             if fact.from_id is not None:
                 entity_named(txn, chat, "from_id", fact.from_id)
             return EdgeUpdated(observer_id=observer_id, target_id=target_id, facts=(fact,))
 
-        return await self._correct(chat_id, step)
+        return await self._record(chat_id, step)
 
     async def remove_fact(self, chat_id: int, fact_id: int) -> int | None:
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Payload:
             relations.fact(txn.connection, chat.id, fact_id)
             return EdgeFactRemoved(fact_id=fact_id)
 
-        return await self._correct(chat_id, step)
+        return await self._record(chat_id, step)
 
     async def group(self, chat_id: int, summary: str, *, seen: int) -> int | None:
         """How those present are together; another company is another group."""
 
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Sought:
             now = relations.group(txn.connection, chat.id, chat.cast)
             stands, changed_by = (now.summary, now.changed_by) if now else ("", 0)
             asked = Aspect("The summary of the group", ("group.updated",), (stands,), (summary,), changed_by)
-            told = GroupUpdated(members=chat.cast, summary=summary)
-            return told if agreed(txn, chat, asked, seen) else None
+            return asked, GroupUpdated(members=chat.cast, summary=summary)
 
-        return await self._correct(chat_id, step)
+        return await self._correct(chat_id, seen, step)
 
     async def note(self, chat_id: int, note: AuthorNoteSet, *, seen: int) -> int | None:
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Sought:
             stands, typed = (chat.note, str(chat.note_depth)), (note.text, str(note.depth))
             asked = Aspect("The author's note", ("author_note.set",), stands, typed, chat.changed_by)
-            return note if agreed(txn, chat, asked, seen) else None
+            return asked, note
 
-        return await self._correct(chat_id, step)
+        return await self._correct(chat_id, seen, step)
 
     async def memory(self, chat_id: int, edited: MemoryEdited, *, seen: int) -> int | None:
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Sought:
             now = own_memory(txn, chat, edited.memory_id)
             of = {"memory_id": now.id}
             asked = Aspect(
                 f"Memory {now.id}", ("memory.edited",), (now.text,), (edited.text,), now.changed_by, of
             )
-            return edited if agreed(txn, chat, asked, seen) else None
+            return asked, edited
 
-        return await self._correct(chat_id, step)
+        return await self._correct(chat_id, seen, step)
 
     async def pin(self, chat_id: int, memory_id: int, *, pinned: bool, seen: int) -> int | None:
         """Pin by hand, over an automatic pin too; or unpin, whoever pinned it."""
 
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Sought:
             now = own_memory(txn, chat, memory_id)
             asked = Aspect(
                 f"The pin of memory {now.id}",
@@ -259,17 +254,15 @@ class Corrections:
                 now.changed_by,
                 {"memory_id": now.id},
             )
-            if not agreed(txn, chat, asked, seen):
-                return None
             change = MemoryPinned if pinned else MemoryUnpinned
-            return change(memory_id=now.id, by="manual")
+            return asked, change(memory_id=now.id, by="manual")
 
-        return await self._correct(chat_id, step)
+        return await self._correct(chat_id, seen, step)
 
     async def witnesses(self, chat_id: int, change: MemoryWitnessChanged, *, seen: int) -> int | None:
         """Who perceived it. An owner that did not is no longer reminded of it."""
 
-        def step(txn: Txn, chat: Chat) -> Payload | None:
+        def step(txn: Txn, chat: Chat) -> Sought:
             now = own_memory(txn, chat, change.memory_id)
             for witness in change.witnesses:
                 if witness not in now.witnesses:
@@ -282,10 +275,9 @@ class Corrections:
                 now.changed_by,
                 {"memory_id": now.id},
             )
-            same = set(now.witnesses) == set(change.witnesses)
-            return change if not same and agreed(txn, chat, asked, seen) else None
+            return asked, change
 
-        return await self._correct(chat_id, step)
+        return await self._correct(chat_id, seen, step)
 
     async def rate(self, chat_id: int, turn_ids: Sequence[int], score: Significance) -> int:
         """How much turns matter, all in one act; returns for how many that was something else before. It
@@ -311,7 +303,14 @@ class Corrections:
 
         return await self._store.writer.submit(step, durable=True)
 
-    async def _correct(self, chat_id: int, step: Step) -> int | None:
+    async def _correct(self, chat_id: int, seen: int, step: Callable[[Txn, Chat], Sought]) -> int | None:
+        def agreed_upon(txn: Txn, chat: Chat) -> Payload | None:
+            asked, payload = step(txn, chat)
+            return payload if agreed(txn, chat, asked, seen) else None
+
+        return await self._record(chat_id, agreed_upon)
+
+    async def _record(self, chat_id: int, step: Callable[[Txn, Chat], Payload | None]) -> int | None:
         def whole(txn: Txn) -> int | None:
             chat = open_chat(txn.connection, chat_id)
             payload = step(txn, chat)

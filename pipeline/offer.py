@@ -11,7 +11,7 @@ from functools import partial
 
 import trio
 
-from pipeline.config import Planned, plan_endpoint, save_endpoint
+from pipeline.config_endpoints import Planned, plan_endpoint, save_endpoint
 from pipeline.config_paths import DataPaths
 from pipeline.config_sections import EndpointSection
 from pipeline.endpoints import Endpoints, Opened

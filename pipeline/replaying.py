@@ -22,8 +22,9 @@ from store.writer import Committed
 
 Stages = Mapping[str, Stage]
 EXCERPT = 80
-PENDING = ("waiting", "ready", "running", "backoff")
-OURS = "id BETWEEN ? AND ? AND stage = ?"
+PENDING = "('waiting', 'ready', 'running', 'backoff')"
+OURS = "id BETWEEN ? AND ?"
+"""The runs of a replay: enqueued in one commit, their ids stand in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +48,6 @@ class Planned:
     generation: int
     supersedes: int
     busy: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """How a replay stands: runs still to be settled, and those that are dead."""
-
-    pending: int
-    dead: int
 
 
 def replayable(stages: Stages, name: str) -> Stage:
@@ -130,30 +123,39 @@ class Replaying:
         except trio.Cancelled:
             await self.store.writer.submit(self._give_up, durable=True)
             raise
-        left = self.left(self.store.hot)
-        if left.dead:
+        dead = self._dead(self.store.hot)
+        if dead:
             raise FabulaError(
-                f"{len(self.enqueued)} run(s) of {stage.name} replayed; {left.dead} dead.",
+                f"{len(self.enqueued)} run(s) of {stage.name} replayed; {dead} dead.",
                 hint=f"`fabula runs --stage {stage.name} --state dead` shows why; their earlier outcomes"
                 " stay in force.",
             )
         return f"{len(self.enqueued)} run(s) of {stage.name} replayed; 0 dead."
 
-    def left(self, db: apsw.Connection) -> Left:
-        """How the runs it has asked for stand."""
-        found = rows(db, f"SELECT state, count(*) FROM run WHERE {OURS} GROUP BY state", self._range)
-        counted = {str(state): int(number) for state, number in found}
-        return Left(sum(counted.get(state, 0) for state in PENDING), counted.get("dead", 0))
+    def _settled(self, db: apsw.Connection, known: int) -> int:
+        """How many of the runs, in the order of their mailbox, are settled; so many are known to be. Only
+        those after them are looked at, or every commit would cost what the whole replay is long."""
+        if known == len(self.enqueued):
+            return known
+        pending = row(
+            db,
+            f"SELECT id FROM run WHERE {OURS} AND state IN {PENDING} ORDER BY id LIMIT 1",
+            (self.enqueued[known], self.enqueued[-1]),
+        )
+        return pending[0] - self.enqueued[0] if pending else len(self.enqueued)
+
+    def _dead(self, db: apsw.Connection) -> int:
+        found = row(db, f"SELECT count(*) FROM run WHERE {OURS} AND state = 'dead'", self._range)
+        return found[0] if found else 0
 
     @property
-    def _range(self) -> tuple[int, int, str]:
-        """Enqueued in one commit, their ids stand in a row."""
-        first, last = (self.enqueued[0], self.enqueued[-1]) if self.enqueued else (0, 0)
-        return first, last, self.what.stage
+    def _range(self) -> tuple[int, int]:
+        return (self.enqueued[0], self.enqueued[-1]) if self.enqueued else (0, 0)
 
     async def _until_settled(self, report: Report) -> None:
         """Follow the ledger by its own commits and those of other processes."""
         changed = trio.Event()
+        settled = 0
 
         def ring(_: Committed | None = None) -> None:
             changed.set()
@@ -163,9 +165,9 @@ class Replaying:
         try:
             while True:
                 changed = trio.Event()
-                pending = self.left(self.store.hot).pending
-                report(len(self.enqueued) - pending, len(self.enqueued))
-                if not pending:
+                settled = self._settled(self.store.hot, settled)
+                report(settled, len(self.enqueued))
+                if settled == len(self.enqueued) and self._settled(self.store.hot, 0) == settled:
                     return
                 await changed.wait()
         finally:

@@ -13,7 +13,8 @@ import tomlkit
 import trio
 from pydantic import BaseModel
 
-from pipeline.config import Config, Known, config_of, known_endpoints, save_endpoint
+from pipeline.config import Config, config_of
+from pipeline.config_endpoints import Known, known_endpoints, save_endpoint
 from pipeline.config_file import parsed, validated, write_whole
 from pipeline.config_sections import EndpointSection, File, ProfileSection, PromptSection, SamplerSection
 from pipeline.offer import Offer

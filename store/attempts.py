@@ -1,4 +1,6 @@
-"""What became of one run: each attempt with what was asked, heard and went wrong."""
+"""What becomes of one run: each attempt, written as it begins and ends, with what was asked, heard and went
+wrong.
+"""
 
 import json
 from dataclasses import dataclass
@@ -28,6 +30,68 @@ class Attempt:
     def exchanges(self) -> list[tuple[dict[str, Any], list[str]]]:
         answers = [*self.answers, *([] for _ in self.requests)]
         return list(zip(self.requests, answers, strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an attempt failed, as it is kept: `told` is the JSON a page shows (what, means, do, detail)."""
+
+    error_class: str
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What an attempt asked a model and heard, and its figures, each as JSON."""
+
+    prompt: str | None = None
+    response: str | None = None
+    figures: str | None = None
+
+
+NOTHING_KEPT = Kept()
+EXCHANGES_KEPT = 2_000
+"""For so many runs after it, what a finished run asked and heard is kept; of what failed, for good."""
+
+
+def begin(db: apsw.Connection, run_id: int, token: int, boot_id: int, *, now: int) -> None:
+    db.execute(
+        "INSERT INTO attempt(run_id, token, boot_id, started_at) VALUES (?, ?, ?, ?)",
+        (run_id, token, boot_id, now),
+    )
+
+
+def close(
+    db: apsw.Connection,
+    run_id: int,
+    token: int,
+    outcome: str,
+    *,
+    now: int,
+    failure: Failure | None = None,
+    kept: Kept = NOTHING_KEPT,
+) -> None:
+    """Say how an attempt ended. What an old run that is done had asked and heard is let go with it."""
+    db.execute(
+        "UPDATE attempt SET finished_at = ?, outcome = ?, error_class = ?, error = ?, prompt = ?,"
+        " response = ?, figures = ?"
+        " WHERE run_id = ? AND token = ?",
+        (
+            now,
+            outcome,
+            failure.error_class if failure else None,
+            failure.told if failure else None,
+            kept.prompt,
+            kept.response,
+            kept.figures,
+            run_id,
+            token,
+        ),
+    )
+    db.execute(
+        "UPDATE attempt SET prompt = NULL, response = NULL WHERE run_id = ? AND outcome = 'done'",
+        (run_id - EXCHANGES_KEPT,),
+    )
 
 
 def of_run(db: apsw.Connection, run_id: int) -> list[Attempt]:

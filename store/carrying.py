@@ -5,7 +5,7 @@ ids, while a person's corrections name the old ones. What is found again is corr
 left it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 import apsw
@@ -40,6 +40,8 @@ from store.rows import rows
 
 Key = tuple[str | int | None, ...]
 """What makes a thing the same in two outcomes, after the name of the field that corrections know it by."""
+Thing = tuple[str | int | None, int]
+"""The field that corrections know a thing by, and its id."""
 Corrections = dict[Key, list[tuple[Payload, ...]]]
 """What was last corrected of each thing; of several with one key, in their order."""
 
@@ -76,7 +78,8 @@ def corrections(db: apsw.Connection, claim: Claim) -> Corrections:
             for key, thing_id in _things(event):
                 of_run.setdefault(key, []).append(thing_id)
         known |= of_run
-    by_hand = _by_hand(db, claim.chat_id, recorded) if known else {}
+    named = {(key[0], one) for key, thing_ids in known.items() for one in thing_ids}
+    by_hand = _by_hand(db, claim.chat_id, named, recorded) if named else {}
     return {
         key: [tuple(by_hand.get((key[0], one), {}).values()) for one in thing_ids]
         for key, thing_ids in known.items()
@@ -124,16 +127,19 @@ def _earlier(db: apsw.Connection, claim: Claim) -> list[int]:
 
 
 def _by_hand(
-    db: apsw.Connection, chat_id: int, recorded: set[int]
-) -> dict[tuple[Any, int], dict[str, Payload]]:
-    """(field, id) → aspect → the last correction. One that was carried over before answers what was recorded
-    then, and has not lost its force with it."""
-    last: dict[tuple[Any, int], dict[str, Payload]] = {}
-    for event in log.by_hand(db, chat_id, [kind.kind for kind in ASPECTS]):
+    db: apsw.Connection, chat_id: int, named: Set[Thing], recorded: Set[int]
+) -> dict[Thing, dict[str, Payload]]:
+    """Thing → aspect → the last correction. One that was carried over before answers what was recorded then,
+    and has not lost its force with it."""
+    fields = {field for field, _ in named}
+    last: dict[Thing, dict[str, Payload]] = {}
+    kinds = [kind.kind for kind, (field, _) in ASPECTS.items() if field in fields]
+    for event in log.by_hand(db, chat_id, kinds):
         field, aspect = ASPECTS[type(event.payload)]
+        thing = (field, getattr(event.payload, field))
         manual = getattr(event.payload, "by", "manual") == "manual"
-        if manual and (event.cause_id in recorded or is_live(db, event.id)):
+        if thing in named and manual and (event.cause_id in recorded or is_live(db, event.id)):
             if isinstance(event.payload, PARTIAL):
                 aspect = f"{aspect} {event.id}"
-            last.setdefault((field, getattr(event.payload, field)), {})[aspect] = event.payload
+            last.setdefault(thing, {})[aspect] = event.payload
     return last

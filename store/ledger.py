@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import apsw
 
+from store import attempts
+from store.attempts import NOTHING_KEPT, Failure, Kept
 from store.rows import row, rows
 
 MAX_CRASHES = 10
@@ -57,28 +59,6 @@ class Claim(NamedTuple):
     crashes: int
     token: int
     claimed_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an attempt failed, as it is kept: `told` is the JSON a page shows (what, means, do, detail)."""
-
-    error_class: str
-    told: str
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """What an attempt asked a model and heard, and its figures, each as JSON."""
-
-    prompt: str | None = None
-    response: str | None = None
-    figures: str | None = None
-
-
-NOTHING_KEPT = Kept()
-EXCHANGES_KEPT = 2_000
-"""For so many runs after it, what a finished run asked and heard is kept; of what failed, for good."""
 
 
 def enqueue(
@@ -133,10 +113,7 @@ def claim(db: apsw.Connection, boot_id: int, lane: str, limit: int, *, now: int)
             " stop = NULL WHERE id = ?",
             (one.attempt, one.token, boot_id, now, one.run_id),
         )
-        db.execute(
-            "INSERT INTO attempt(run_id, token, boot_id, started_at) VALUES (?, ?, ?, ?)",
-            (one.run_id, one.token, boot_id, now),
-        )
+        attempts.begin(db, one.run_id, one.token, boot_id, now=now)
     return claims
 
 
@@ -176,7 +153,7 @@ def hand_back(db: apsw.Connection, claimed: Claim, *, now: int) -> bool:
     if not _leave(db, claimed, "ready", now=now):
         return False
     uncount(db, claimed)
-    _close_attempt(db, claimed.run_id, claimed.token, "handed_back", now=now)
+    attempts.close(db, claimed.run_id, claimed.token, "handed_back", now=now)
     return True
 
 
@@ -206,42 +183,10 @@ def _settled(
     failure: Failure | None = None,
     kept: Kept = NOTHING_KEPT,
 ) -> bool:
-    _close_attempt(db, claimed.run_id, claimed.token, state, now=now, failure=failure, kept=kept)
+    attempts.close(db, claimed.run_id, claimed.token, state, now=now, failure=failure, kept=kept)
     if state != "backoff":
         promote(db, claimed.stage, claimed.chat_id, now=now)
     return True
-
-
-def _close_attempt(
-    db: apsw.Connection,
-    run_id: int,
-    token: int,
-    outcome: str,
-    *,
-    now: int,
-    failure: Failure | None = None,
-    kept: Kept = NOTHING_KEPT,
-) -> None:
-    db.execute(
-        "UPDATE attempt SET finished_at = ?, outcome = ?, error_class = ?, error = ?, prompt = ?,"
-        " response = ?, figures = ?"
-        " WHERE run_id = ? AND token = ?",
-        (
-            now,
-            outcome,
-            failure.error_class if failure else None,
-            failure.told if failure else None,
-            kept.prompt,
-            kept.response,
-            kept.figures,
-            run_id,
-            token,
-        ),
-    )
-    db.execute(
-        "UPDATE attempt SET prompt = NULL, response = NULL WHERE run_id = ? AND outcome = 'done'",
-        (run_id - EXCHANGES_KEPT,),
-    )
 
 
 def promote(db: apsw.Connection, stage: str, chat_id: int, *, now: int) -> None:
@@ -298,7 +243,7 @@ def recover(db: apsw.Connection, boot_id: int, *, now: int) -> int:
             " attempt = max(attempt - 1, 0) WHERE id = ?",
             ("dead" if dead else "ready", crashes, now if dead else None, run_id),
         )
-        _close_attempt(db, run_id, token, "crash", now=now, failure=_CRASHED)
+        attempts.close(db, run_id, token, "crash", now=now, failure=_CRASHED)
         if dead:
             promote(db, stage, chat_id, now=now)
     db.execute("UPDATE boot SET ended_at = ? WHERE id = ?", (now, boot_id))

@@ -111,6 +111,11 @@ def is_live(db: apsw.Connection, event_id: int | None) -> bool:
     return event_id is None or row(db, DOWN, (event_id,)) is None
 
 
+def on_lineage(db: apsw.Connection, branch_id: int | None, event_id: int) -> bool:
+    """Whether the branch that is shown holds what was done in another at that point, or in itself."""
+    return row(db, "SELECT 1 FROM lineage WHERE id = ? AND ? <= upto", (branch_id, event_id)) is not None
+
+
 def every_event_counts(db: apsw.Connection, chat_id: int) -> bool:
     """Whether nothing was ever put aside in this chat, which spares judging its events one by one."""
     kinds = ", ".join(map(repr, sorted(CONTROLS)))

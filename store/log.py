@@ -83,6 +83,18 @@ def of_run(db: apsw.Connection, run_id: int) -> list[Event[Any]]:
     return [event_of(one) for one in found]
 
 
+def came_of_run(db: apsw.Connection, run_id: int) -> list[Event[Any]]:
+    """What a run has recorded and all that came of it, in order."""
+    found = rows(
+        db,
+        "WITH RECURSIVE came(id) AS (SELECT id FROM event WHERE run_id = ?"
+        " UNION SELECT event.id FROM came JOIN event ON event.cause_id = came.id)"
+        f" SELECT {COLUMNS} FROM event WHERE id IN came ORDER BY id",
+        (run_id,),
+    )
+    return [event_of(one) for one in found]
+
+
 def by_hand(db: apsw.Connection, chat_id: int, kinds: Sequence[str]) -> list[Event[Any]]:
     """Events of these kinds in a chat that no run has recorded, in order."""
     marks = ", ".join("?" for _ in kinds)
@@ -96,6 +108,8 @@ def by_hand(db: apsw.Connection, chat_id: int, kinds: Sequence[str]) -> list[Eve
 
 def is_any_of(db: apsw.Connection, chat_id: int, kinds: Sequence[str], *, after: int) -> bool:
     """Whether an event of these kinds was recorded in a chat after a position."""
+    if not kinds:
+        return False
     marks = ", ".join("?" for _ in kinds)
     found = row(
         db,

@@ -5,16 +5,16 @@ chat, and folds again only from the first event it concerns; `check` folds into 
 compares it with the live one row by row, inside one snapshot, so it can run while Fabula does.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apsw
 
 from store import live, log, trail
-from store.events import Event
+from store.events import Event, OutcomeSuperseded
 from store.live import Judge, LiveSet
-from store.projections import INDEXES, PROJECTIONS, clear, clear_chat, project
+from store.projections import INDEXES, PROJECTIONS, clear, clear_chat, memories, project
 from store.rows import row
 
 Progress = Callable[[int], None]
@@ -32,6 +32,15 @@ class Difference:
     row_id: int
     live: tuple[Any, ...] | None
     rebuilt: tuple[Any, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heeded:
+    """What a control event changed: the events that count now and did not before, and those that no longer
+    do, in id order."""
+
+    returned: Sequence[Event[Any]] = ()
+    fallen: Sequence[Event[Any]] = ()
 
 
 def rebuild(db: apsw.Connection, progress: Progress = lambda _: None) -> int:
@@ -54,18 +63,22 @@ def refold(db: apsw.Connection, chat_id: int) -> None:
         project(db, event)
 
 
-def heed(db: apsw.Connection, control: Event[Any]) -> list[Event[Any]]:
+def heed(db: apsw.Connection, control: Event[Any]) -> Heeded:
     """Let an event change what counts in its chat, within the caller's transaction: the projections follow,
-    from the first event it concerns. Returns the events that count now and did not before, in id order."""
+    from the first event it concerns."""
     chat_id = control.chat_id or 0
     trail.retold(db, chat_id, control.id)
+    if isinstance(control.payload, OutcomeSuperseded):
+        heeded = _taken_out(db, control)
+        if heeded is not None:
+            return heeded
     before, after = live.of_log(db, chat_id, before=control.id), live.of_log(db, chat_id)
     first = _first_concerned(db, before, after)
     if first is None:
         if live.is_live(db, control.id):
             with trail.followed(db, control):
                 project(db, control)
-        return []
+        return Heeded()
     far = first < trail.begins(db, chat_id)
     then, now = Judge(db, before), Judge(db, after)
     tail = [
@@ -78,6 +91,7 @@ def heed(db: apsw.Connection, control: Event[Any]) -> list[Event[Any]]:
         trail.begin(db, chat_id, tail[-TRAILED:][0][0].id, anew=True)
     else:
         trail.take_back(db, chat_id, first)
+        _keep_out(db, after, [event for event, _, _ in tail])
     trailed = trail.begins(db, chat_id)
     for event, counts, _ in tail:
         if counts and event.id >= trailed:
@@ -85,7 +99,35 @@ def heed(db: apsw.Connection, control: Event[Any]) -> list[Event[Any]]:
                 project(db, event)
         elif counts:
             project(db, event)
-    return [event for event, counts, counted in tail if counts and not counted and event.id != control.id]
+    return Heeded(
+        [event for event, counts, counted in tail if counts and not counted and event.id != control.id],
+        [event for event, counts, counted in tail if counted and not counts],
+    )
+
+
+def _taken_out(db: apsw.Connection, word: Event[OutcomeSuperseded]) -> Heeded | None:
+    """Take what a superseded run has made out of the projections, if that was memories alone: then nothing
+    that was told since would be otherwise. None where it must be told again.
+
+    A stage that runs again over a long chat would otherwise tell all of the chat again for every turn of it.
+    """
+    came = log.came_of_run(db, word.payload.superseded_run_id)
+    made = memories.made_by(came)
+    if not memories.made_nothing_else(came, made):
+        return None
+    if not live.on_lineage(db, word.branch_id, word.id):
+        return Heeded()
+    memories.remove(db, made)
+    return Heeded(fallen=came)
+
+
+def _keep_out(db: apsw.Connection, live_set: LiveSet, tail: Sequence[Event[Any]]) -> None:
+    """What a word in the tail has taken out may have come back with the trail of an event before that word.
+    Where the word still holds, it stays out; where it does not, all of it is told again."""
+    for event in tail:
+        word = event.payload
+        if isinstance(word, OutcomeSuperseded) and word.superseded_run_id in live_set.superseded:
+            memories.remove(db, memories.made_by(log.came_of_run(db, word.superseded_run_id)))
 
 
 def _first_concerned(db: apsw.Connection, before: LiveSet, after: LiveSet) -> int | None:

@@ -97,6 +97,8 @@ def recall(
         for one in (*(one for one, _score in matched), *others)
         if not one.pinned and one.turn_id not in left_out
     }
+    if not here:
+        return []
     weights = _weights(db, scope, ranking, here, words, near)
     hits = sorted(here.values(), key=lambda one: (-weights.score(one), -one.id))[:k]
     return _with_what_followed(db, scope, [(one.id, weights.scores(one)) for one in hits], left_out)

@@ -5,12 +5,14 @@ for the same event is superseded in the same commit; when it dies, they stay in 
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import apsw
 
 from store import interventions, ledger, log
+from store.events import Event
 from store.ledger import Claim, Route
-from store.live import counting, is_live, of_log
+from store.live import counting, of_log
 from store.rows import row, rows
 
 SET_ASIDE = "set aside"
@@ -96,18 +98,13 @@ def outcomes_in_force(db: apsw.Connection, claim: Claim) -> list[int]:
     return [run_id for (run_id,) in found]
 
 
-def set_aside(db: apsw.Connection, chat_id: int, *, now: int) -> int:
-    """Give up what is queued for events that do not count, until they do; returns how many. What is running
-    records what it finds, which counts when its event does."""
-    queued = rows(
-        db,
-        "SELECT id, event_id FROM run WHERE chat_id = ? AND state IN ('waiting', 'ready', 'backoff')",
-        (chat_id,),
-    )
-    idle = [run_id for run_id, event_id in queued if not is_live(db, event_id)]
-    given_up = len(interventions.discard(db, idle, now=now))
+def set_aside(db: apsw.Connection, fallen: Iterable[Event[Any]], *, now: int) -> None:
+    """Give up what is queued for events that no longer count, until they do. What is running records what it
+    finds, which counts when its event does."""
+    queued = "SELECT id FROM run WHERE event_id = ? AND state IN ('waiting', 'ready', 'backoff')"
+    idle = [run_id for event in fallen for (run_id,) in rows(db, queued, (event.id,))]
+    interventions.discard(db, idle, now=now)
     db.executemany("UPDATE run SET stop = ? WHERE id = ?", [(SET_ASIDE, run_id) for run_id in idle])
-    return given_up
 
 
 def taken_up(db: apsw.Connection, stage: str, event_id: int, *, now: int) -> bool:

@@ -74,6 +74,8 @@ def match_of(scope: Scope, terms: Sequence[str]) -> str | None:
 def candidates(db: apsw.Connection, scope: Scope, ids: Iterable[int]) -> list[Candidate]:
     """Those of the memories that the owner perceived; the others are as if they were not there."""
     wanted = ",".join(str(int(one)) for one in ids)
+    if not wanted:
+        return []
     found = rows(
         db,
         "SELECT memory.id, memory.turn_id, memory.significance, memory.pinned, memory.clock"

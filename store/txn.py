@@ -63,9 +63,10 @@ class Txn:
         event = Event(event_id, chat_id, branch_id, payload, cause_id, run_id, ordinal, self.now)
         self._write(event)
         if chat_id is not None and changes_the_live_set(payload):
-            for returned in heed(self.connection, event):
+            heeded = heed(self.connection, event)
+            for returned in heeded.returned:
                 self._enqueue(returned, again=True)
-            replays.set_aside(self.connection, chat_id, now=self.now)
+            replays.set_aside(self.connection, heeded.fallen, now=self.now)
             counts = is_live(self.connection, event_id)
         elif counts := isinstance(payload, ChatStarted) or is_live(self.connection, event_id):
             with followed(self.connection, event):

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,9 +87,9 @@ class Server:
 
 
 @contextmanager
-def server(data: Path, *options: str, port: int = 0) -> Iterator[Server]:
+def server(data: Path, *options: str, port: int = 0, fabula: Sequence[str] = FABULA) -> Iterator[Server]:
     """`fabula serve`, from its first page on."""
-    command = [*FABULA, "serve", "--data", str(data), "--port", str(port), *options]
+    command = [*fabula, "serve", "--data", str(data), "--port", str(port), *options]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:

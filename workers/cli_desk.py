@@ -71,6 +71,17 @@ def _told(one: Standing, now: int) -> dict[str, object]:
     }
 
 
+def status(data: Data = None, as_json: Json = False) -> None:
+    """How many runs stand where, stage by stage."""
+    with store_of(data) as store:
+        counted = queries.counts(store.hot)
+    listed = [{"stage": stage, "state": state, "runs": n} for (stage, state), n in sorted(counted.items())]
+    if as_json:
+        show_json(listed)
+    else:
+        show_table(("stage", "state", "runs"), listed)
+
+
 def runs(
     data: Data = None,
     state: StateOption = None,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ops.doctor.checks import Patient
+from ops.doctor.table import Told, examined
 from store.store import utc_ms
 from workers.cli_options import Data, Json, paths_of
 from workers.terminal import OUT, show_json
@@ -19,9 +21,6 @@ def doctor(
     as_json: Json = False,
 ) -> None:
     """Check the data folder, also while Fabula runs; exit 1 if something is wrong. Changes nothing."""
-    from ops.doctor.checks import Patient  # noqa: PLC0415 - no other command needs it
-    from ops.doctor.table import Told, examined  # noqa: PLC0415
-
     found: list[Told] = []
     for told in examined(Patient(paths_of(data), os.environ, utc_ms())):
         found.append(told)

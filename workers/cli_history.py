@@ -168,6 +168,3 @@ def undo(chat: Chat, data: Data = None) -> None:
 
 def _done(data: Path | None, act: Callable[[Rewriting], Awaitable[T]]) -> T:
     return acted(data, lambda store: act(Rewriting(store, paths_of(data).snapshots)))
-
-
-COMMANDS = (turns, regenerate, swipe, edit_turn, retract, rewind, branches, branch, switch, undo)

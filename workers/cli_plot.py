@@ -156,6 +156,3 @@ def close_thread(
 
 def _done(data: Path | None, act: Callable[[Plotting], Awaitable[T]]) -> T:
     return acted(data, lambda store: act(Plotting(store)))
-
-
-COMMANDS = (story, plan, start_event, complete_event, cancel_event, open_thread, close_thread)

@@ -100,6 +100,3 @@ def _told_by(store: Store, chat: int, scene: int, who: str) -> SceneSummary:
 
 def _say(changed: int | None) -> None:
     OUT.print("Changed." if changed is not None else "Nothing was changed: it says the same.")
-
-
-COMMANDS = (scenes, edit_scene, retell_scene)

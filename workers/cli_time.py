@@ -103,13 +103,3 @@ def _done(data: Path | None, act: Callable[[Passing], Awaitable[T]]) -> T:
 
     with store_of(data) as store:
         return trio.run(attached, store)
-
-
-COMMANDS: tuple[tuple[str, Callable[..., None]], ...] = (
-    ("clock", clock),
-    ("skip", skip),
-    ("auto", auto),
-    ("meanwhile", meanwhile),
-    ("return", come_back),
-    ("digest", digest),
-)

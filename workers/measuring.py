@@ -1,7 +1,4 @@
-"""Commands that measure: `eval` and `bench`.
-
-What they run is loaded when they are called: no other command needs it.
-"""
+"""Commands that measure: `eval` and `bench`."""
 
 import os
 from collections.abc import Callable
@@ -12,6 +9,7 @@ from typing import Annotated, cast
 import trio
 import typer
 
+from ops.eval.retrieval import evaluate
 from pipeline.config import Config, load
 from pipeline.config_paths import DataPaths
 from pipeline.inference.embedder import EmbedderUnusable, open_embedder
@@ -21,9 +19,7 @@ from workers.cli_options import Data, Json, paths_of
 from workers.cli_work import EmbedModel, bar
 from workers.terminal import OUT, explain, first_of, show_json, show_table
 
-app = typer.Typer()
-eval_app = typer.Typer(help="How well a part of Fabula does its work.", no_args_is_help=True)
-app.add_typer(eval_app, name="eval")
+evals = typer.Typer(name="eval", no_args_is_help=True, add_completion=False)
 
 
 def _settings(paths: DataPaths, model: str | None) -> Config:
@@ -31,7 +27,12 @@ def _settings(paths: DataPaths, model: str | None) -> Config:
     return load(paths, os.environ if model is None else {**os.environ, "FABULA_EMBED": model})
 
 
-@eval_app.command("retrieval")
+@evals.callback()
+def parts() -> None:
+    """How well a part of Fabula does its work."""
+
+
+@evals.command("retrieval")
 def eval_retrieval(
     file: Annotated[Path, typer.Argument(help="A retrieval set; docs/retrieval.md gives the format.")],
     data: Data = None,
@@ -66,8 +67,6 @@ async def _evaluate(
     configurations: tuple[Configuration, ...],
     progress: Callable[[int, int], None],
 ) -> dict[str, object]:
-    from ops.eval.retrieval import evaluate  # noqa: PLC0415
-
     ask = partial(
         evaluate,
         file,
@@ -83,10 +82,9 @@ async def _evaluate(
     return (await ask(None)).model_dump()
 
 
-@app.command()
 def bench(name: str, as_json: Json = False) -> None:
     """Measure one budget: hop, chain, turn, rebuild, sse, open, start, prefix or retrieval."""
-    from ops.bench.names import run_bench  # noqa: PLC0415
+    from ops.bench.names import run_bench  # noqa: PLC0415 - numpy, which no listing of commands needs
 
     measured = run_bench(name)
     if as_json:

@@ -17,9 +17,10 @@ from pipeline.just_created import naming
 from pipeline.retry import TREATMENTS, delay_s
 from pipeline.stage import Stage
 from store import carrying, ledger, live, log, prompts, replays
+from store.attempts import Failure, Kept
 from store.errors import ErrorClass, FabulaError
 from store.events import OutcomeSuperseded, Payload
-from store.ledger import Claim, Failure, Kept
+from store.ledger import Claim
 from store.txn import Txn
 
 Step = Callable[[Txn], None]

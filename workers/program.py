@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import trio
 
 import actors
+from pipeline import tokens
 from pipeline.config import Config, load
 from pipeline.config_paths import DataPaths
 from pipeline.endpoints import BUNDLED, EMBEDDED, Endpoints
@@ -78,6 +79,8 @@ async def open_program(
     BLOT.hide(config)
     if model:
         checked_model(model)
+    if work:
+        tokens.encoding()  # the first turn does not wait for it
     pipeline = pipeline_of_actors()
     with open_store(paths.database, pipeline.routes) as store:
         store.writer.attach(trio.lowlevel.current_trio_token())
@@ -105,7 +108,6 @@ async def open_program(
                 telemetry.listen_to(consumer.huey)
                 await background.start(keeper.run)
                 background.start_soon(keep_deciders, offer.endpoints, config)
-                background.start_soon(_warm, counter)
                 await working.start(consumer.run)
             try:
                 yield Program(engine, config, paths, consumer)
@@ -120,11 +122,6 @@ async def _take_down(consumer: Consumer | None, working: trio.Nursery) -> None:
         consumer.close()
         await consumer.ended.wait()
     working.cancel_scope.cancel()
-
-
-async def _warm(counter: TokenCounter) -> None:
-    """Load the token tables before the first turn needs them, off the event loop."""
-    await trio.to_thread.run_sync(counter.count, "warm")
 
 
 def _endpoints(config: Config, model: str | None, meter: Meter) -> Endpoints:

@@ -6,7 +6,6 @@ stock Huey's from the call of `enqueue` to the task's first line, with its own c
 
 import sqlite3
 import subprocess
-import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ import trio.lowlevel
 
 from ops.bench.ground import consumer_on, folder
 from ops.bench.report import Report, median, percentile, report
-from ops.stock_huey import prepare_notes, stock
+from ops.stock_huey import WORK, prepare_notes, stock
 from pipeline.context import Context
 from pipeline.stage import Emits, Lane, Pipeline, stage
 from store import queries
@@ -67,9 +66,7 @@ def _stock_hops() -> list[float]:
     with folder() as data:
         file = Path(data) / "stock.db"
         notes, huey = prepare_notes(file), stock(file)
-        worker = subprocess.Popen(
-            [sys.executable, "-c", "from ops.stock_huey import main; main()", str(file)]
-        )
+        worker = subprocess.Popen([*WORK, str(file)])
         called = {}
         try:
             for number in range(STOCK_HOPS):

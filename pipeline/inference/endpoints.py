@@ -22,7 +22,7 @@ DEFAULT_OLLAMA = "http://127.0.0.1:11434"
 LISTS = {"openai": "models", "ollama": "/api/tags"}
 """Where a server lists its models."""
 _CONNECTIONS = 16
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _KEPT_LOCAL = 2
 """Each line that waits for the next turn holds a thread of a llama.cpp server."""
 _KEPT_S = 120.0
@@ -132,7 +132,7 @@ def _client(base_url: str) -> httpx.AsyncClient:
     """Lines are kept for the next turn, as long as the server keeps them: a new one costs half a millisecond
     here and much more far away. No proxy stands between us and our own machine."""
     address = urlsplit(base_url)
-    local = address.hostname in _LOOPBACK
+    local = address.hostname in LOOPBACK
     limits = httpx.Limits(
         max_connections=_CONNECTIONS,
         max_keepalive_connections=_KEPT_LOCAL if local else _CONNECTIONS,

@@ -75,7 +75,7 @@ def _check(folder: Path) -> None:
 def _load(folder: Path) -> Any:  # noqa: ANN401 - it has no types
     os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     import torch  # noqa: PLC0415 - after the files are known to be right
-    from sentence_transformers import SentenceTransformer  # noqa: PLC0415
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - the same
 
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     return SentenceTransformer(str(folder), device="cpu")

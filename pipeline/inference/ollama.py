@@ -5,19 +5,26 @@ large a window it needs.
 """
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.inference import errors
-from pipeline.inference.body import clean
 from pipeline.inference.decide import JsonSchema, decided
 from pipeline.inference.lines import Wire
-from pipeline.inference.reading import finish_of, integer, parsed, reply, reported, text_of, whole
+from pipeline.inference.reading import (
+    Reading,
+    finish_of,
+    integer,
+    parsed,
+    reply,
+    reported,
+    text_of,
+    vectors,
+    whole,
+)
 from pipeline.inference.types import (
     Capabilities,
     Chunk,
-    Finish,
     Heard,
     M,
     Request,
@@ -30,7 +37,6 @@ from pipeline.inference.types import (
 LARGEST_CONTEXT = 16_384
 """Ollama reserves memory for the whole context it is asked for, so a model's full 128K is not a default."""
 PROBE_S = 5.0
-EMBED_S = 60.0
 _OPTIONS = {
     "temperature": "temperature",
     "top_p": "top_p",
@@ -64,12 +70,9 @@ class OllamaEndpoint:
             samplers=frozenset(_OPTIONS),
         )
 
-    async def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]:
+    def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]:
         """The reply, chunk by chunk; closing the generator ends the request upstream."""
-        chunks = reply(self.wire, "/api/chat", self.body(request), _Lines(self.name), sent)
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                yield chunk
+        return reply(self.wire, "/api/chat", self.body(request), _Lines(self.name), sent)
 
     async def decide(self, request: Request, schema: type[M], heard: Heard = unheard) -> M:
         """A decision as a validated model; the default for an EndpointFailed is the caller's."""
@@ -99,15 +102,7 @@ class OllamaEndpoint:
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector for each text, in their order."""
-        if not texts:
-            return []
-        body = {"model": self.model, "input": list(texts)}
-        answer = await self.wire.ask("POST", "/api/embed", body, within_s=EMBED_S)
-        try:
-            pairs = zip(texts, answer["embeddings"], strict=True)
-            return [[float(number) for number in vector] for _text, vector in pairs]
-        except (KeyError, TypeError, ValueError) as error:
-            raise errors.garbled(self.name, self.wire.scrubbed(str(answer))) from error
+        return await vectors(self.wire, "/api/embed", self.model, texts, lambda told: told["embeddings"])
 
     async def probe(self) -> Capabilities:
         """Learn which model there is and its context; what a person configured stands.
@@ -157,15 +152,8 @@ def _context_of(shown: object) -> int | None:
     return None
 
 
-@dataclass
-class _Lines:
+class _Lines(Reading):
     """The JSON lines of one chat reply."""
-
-    name: str
-    wrote: bool = False
-    thought: bool = False
-    finish: Finish | None = None
-    over: bool = False
 
     def feed(self, line: str) -> Chunk | None:
         event = parsed(self.name, line)
@@ -173,9 +161,7 @@ class _Lines:
             raise reported(self.name, event["error"])
         message = event.get("message")
         said = message if isinstance(message, dict) else {}
-        text = clean(text_of(said.get("content")))
-        self.wrote = self.wrote or bool(text.strip())
-        self.thought = self.thought or bool(said.get("thinking"))
+        text = self.said(said.get("content"), said.get("thinking"))
         if not event.get("done"):
             return Chunk(text, model=text_of(event.get("model")) or None)
         self.over = True

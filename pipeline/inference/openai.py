@@ -1,7 +1,6 @@
 """OpenAI-compatible endpoints: llama.cpp, vLLM, LM Studio, TabbyAPI, KoboldCpp and hosted services."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +18,20 @@ from pipeline.inference.dialects import (
 )
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.lines import Wire
-from pipeline.inference.reading import finish_of, integer, parsed, reply, reported, text_of, whole
+from pipeline.inference.reading import (
+    Reading,
+    finish_of,
+    integer,
+    parsed,
+    reply,
+    reported,
+    text_of,
+    vectors,
+    whole,
+)
 from pipeline.inference.types import (
     Capabilities,
     Chunk,
-    Finish,
     Heard,
     M,
     Request,
@@ -34,7 +42,6 @@ from pipeline.inference.types import (
 )
 
 PROBE_S = 5.0
-EMBED_S = 60.0
 _SSE_FIELDS = (":", "event:", "id:", "retry:")
 
 
@@ -62,12 +69,9 @@ class OpenAIEndpoint:
             samplers=frozenset(self.dialect.samplers),
         )
 
-    async def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]:
+    def generate(self, request: Request, sent: Sent = ignored) -> AsyncGenerator[Chunk, None]:
         """The reply, chunk by chunk; closing the generator ends the request upstream."""
-        chunks = reply(self.wire, "chat/completions", self.body(request), _Events(self.name), sent)
-        async with aclosing(chunks):
-            async for chunk in chunks:
-                yield chunk
+        return reply(self.wire, "chat/completions", self.body(request), _Events(self.name), sent)
 
     async def decide(self, request: Request, schema: type[M], heard: Heard = unheard) -> M:
         """A decision as a validated model; the default for an EndpointFailed is the caller's."""
@@ -108,16 +112,7 @@ class OpenAIEndpoint:
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector for each text, in their order."""
-        if not texts:
-            return []
-        body = {"model": self.model, "input": list(texts)}
-        answer = await self.wire.ask("POST", "embeddings", body, within_s=EMBED_S)
-        try:
-            vectors = sorted(answer["data"], key=lambda one: one["index"])
-            pairs = zip(texts, vectors, strict=True)
-            return [[float(number) for number in one["embedding"]] for _text, one in pairs]
-        except (KeyError, TypeError, ValueError) as error:
-            raise errors.garbled(self.name, self.wire.scrubbed(str(answer))) from error
+        return await vectors(self.wire, "embeddings", self.model, texts, _in_order)
 
     async def probe(self) -> Capabilities:
         """Ask the server what it is and what it has; what a person configured stands.
@@ -184,15 +179,12 @@ def _entry(listed: object, model: str) -> dict[str, Any] | None:
     return None
 
 
-@dataclass
-class _Events:
-    """Server-sent events of one chat completion, or the one JSON document of a server that cannot stream."""
+def _in_order(told: Any) -> list[Any]:  # noqa: ANN401 - any JSON
+    return [one["embedding"] for one in sorted(told["data"], key=lambda one: one["index"])]
 
-    name: str
-    wrote: bool = False
-    thought: bool = False
-    finish: Finish | None = None
-    over: bool = False
+
+class _Events(Reading):
+    """Server-sent events of one chat completion, or the one JSON document of a server that cannot stream."""
 
     def feed(self, line: str) -> Chunk | None:
         data = self._data(line)
@@ -218,10 +210,9 @@ class _Events:
             raise reported(self.name, event.get("error") or event)
         choices = event.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-        said = choice.get("delta") or choice.get("message") or {}
-        text = clean(text_of(said.get("content")) if isinstance(said, dict) else "")
-        self.wrote = self.wrote or bool(text.strip())
-        self.thought = self.thought or bool(isinstance(said, dict) and _thinking(said))
+        told = choice.get("delta") or choice.get("message")
+        said = told if isinstance(told, dict) else {}
+        text = self.said(said.get("content"), _thinking(said))
         finish = finish_of(self.name, choice.get("finish_reason"))
         self.finish = finish or self.finish
         return Chunk(text, finish, _usage(event.get("usage")), model_name(event.get("model")))

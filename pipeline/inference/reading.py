@@ -1,40 +1,53 @@
-"""Following a reply: the loop every dialect shares, from the request on the wire to its last figures.
+"""Following an answer: what every dialect shares, from the request on the wire to its last figures.
 
 A dialect gives a `Reading`, which turns one line at a time into a chunk. The loop keeps time: until the first
 token the endpoint may think, from then on it must keep writing, and after the finish it is not waited for.
 """
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any
 
 from pipeline.inference import errors
+from pipeline.inference.body import clean
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.lines import MAX_ANSWER_BYTES, Answer, Wire
 from pipeline.inference.metering import Use, measured
 from pipeline.inference.types import Chunk, Finish, Sent, ignored
 
+EMBED_S = 60.0
 _STATUSES = frozenset(str(status) for status in range(400, 600))
 _LENGTH = ("length", "max_tokens", "max_length")
 _LARGEST_COUNT = 1 << 40
 
 
-class Reading(Protocol):
+@dataclass
+class Reading(ABC):
     """What has been read of one reply so far."""
 
     name: str
-    wrote: bool
-    thought: bool
-    finish: Finish | None
-    over: bool
+    wrote: bool = False
+    thought: bool = False
+    finish: Finish | None = None
+    over: bool = False
 
+    @abstractmethod
     def feed(self, line: str) -> Chunk | None:
         """Take one line of the answer.
 
         Raises:
             EndpointFailed: it is no line of this dialect, or it reports an error.
         """
+
+    def said(self, content: object, thinking: object) -> str:
+        """The text of one piece, as it may be kept; what was only thought counts as a sign of life."""
+        text = clean(text_of(content))
+        self.wrote = self.wrote or bool(text.strip())
+        self.thought = self.thought or bool(thinking)
+        return text
 
 
 async def reply(
@@ -78,6 +91,24 @@ async def whole(wire: Wire, path: str, body: Mapping[str, Any], reading: Reading
     """The text of one reply, for those who have no use for pieces."""
     pieces = [chunk.text async for chunk in reply(wire, path, body, reading, use="decide")]
     return "".join(pieces)
+
+
+async def vectors(
+    wire: Wire, path: str, model: str, texts: Sequence[str], found: Callable[[Any], Iterable[Any]]
+) -> list[list[float]]:
+    """One vector for each text, in their order; `found` are those of an answer.
+
+    Raises:
+        EndpointFailed: there was no answer in time, or it holds something else.
+    """
+    if not texts:
+        return []
+    answer = await wire.ask("POST", path, {"model": model, "input": list(texts)}, within_s=EMBED_S)
+    try:
+        pairs = zip(texts, found(answer), strict=True)
+        return [[float(number) for number in vector] for _text, vector in pairs]
+    except (KeyError, TypeError, ValueError) as error:
+        raise errors.garbled(wire.name, wire.scrubbed(str(answer))) from error
 
 
 async def _next(answer: Answer, reading: Reading) -> str | None:

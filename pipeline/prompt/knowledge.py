@@ -11,35 +11,17 @@ from itertools import chain
 import apsw
 
 from pipeline.prompt.blocks import Origin, Piece, Tier
+from pipeline.prompt.edges import edge_to_other, edge_to_you, group
 from pipeline.prompt.plot import story_events, threads
 from pipeline.prompt.scene import Configuration, Line, Part, Scene, Speaker, Where, You
 from pipeline.prompt.view import View
 from store import meanwhile, memories, places, plot, relations, views
 from store.events import YOU
 from store.memories import Memory
-from store.relations import Edge, EntityState, Known
+from store.relations import EntityState
 from store.views import Bot, Chat, Turn, Utterance
 
-MAX_FACTS = 12
 LAST_SUMMARIES = 3
-WORDS = (
-    (-60, "loathing"),
-    (-25, "dislike"),
-    (-5, "unease"),
-    (5, "neither"),
-    (25, "liking"),
-    (60, "fondness"),
-)
-TRUST_WORDS = (
-    (-60, "none at all"),
-    (-25, "distrust"),
-    (-5, "doubt"),
-    (5, "undecided"),
-    (25, "some"),
-    (60, "much"),
-)
-
-
 Recall = Callable[[frozenset[int]], Sequence[Memory]]
 """Asked with the turns that stand in the prompt anyway, gives the memories to add, the dearest first."""
 
@@ -69,7 +51,8 @@ def scene_before(
     """
     chat, bot = views.chat(db, turn.chat_id), views.bot(db, speaker_id)
     states, open_plot = relations.states(db, chat.id), plot.open_plot(db, chat.id)
-    view = View(db, chat, bot, _names(db, chat, bot), states, open_plot)
+    scene = places.scene(db, chat.scene_id) if chat.scene_id is not None else None
+    view = View(db, chat, scene, bot, _names(db, chat, bot), states, open_plot)
     configuration = configuration_of(chat)
     parts = (part for owner in PARTS[configuration] for part in owner(view))
     heard = _heard(db, chat, turn, speaker_id, itself=unprompted)
@@ -126,64 +109,6 @@ def _state(text: str, state: EntityState) -> Piece:
     return Piece(text, (state.changed_by,), Origin.STATE, row_id=state.entity_id)
 
 
-def edge_to_you(view: View) -> list[Part]:
-    return _edge(view, YOU, "edge to you")
-
-
-def edge_to_other(view: View) -> list[Part]:
-    others = [bot_id for bot_id in view.chat.bots if bot_id != view.speaker.id]
-    return [part for other in others for part in _edge(view, other, "edge to other")]
-
-
-def _edge(view: View, target: int, name: str) -> list[Part]:
-    """The edge in words and what was known when the scene began; then how it stands and what is new."""
-    edge = relations.edge(view.db, view.chat.id, view.speaker.id, target)
-    facts = relations.facts(view.db, view.chat.id, view.speaker.id, target, limit=MAX_FACTS)
-    before = [_fact(view, fact) for fact in facts if fact.event_id <= view.since]
-    new = [_fact(view, fact) for fact in facts if fact.event_id > view.since]
-    summary = [_told(edge, edge.summary)] if edge.summary else []
-    stands = [_told(edge, _strength(edge))] if edge.affinity or edge.trust else []
-    who = view.names.get(target, "the other")
-    title = view.text(f"{{{{char}}}} and {who}")
-    return [
-        Part(name, Tier.SHOULD, Where.HEAD, title, tuple(summary + before)),
-        Part(f"{name} now", Tier.SHOULD, Where.TAIL, f"{title}, as it stands", tuple(stands + new)),
-    ]
-
-
-def _told(edge: Edge, text: str) -> Piece:
-    return Piece(text, (edge.changed_by,), Origin.EDGE, row_id=edge.target_id)
-
-
-def _strength(edge: Edge) -> str:
-    return (
-        f"affection {edge.affinity} ({_word(edge.affinity, WORDS, 'love')}),"
-        f" trust {edge.trust} ({_word(edge.trust, TRUST_WORDS, 'complete')}), each from -100 to 100"
-    )
-
-
-def _word(value: int, words: Sequence[tuple[int, str]], highest: str) -> str:
-    return next((word for limit, word in words if value < limit), highest)
-
-
-def _fact(view: View, fact: Known) -> Piece:
-    """A fact with its teller: what was told may be false."""
-    teller = view.names.get(fact.from_id) if fact.from_id is not None else None
-    told = f" ({fact.how} by {teller})" if teller and fact.how == "told" else ""
-    if not told and fact.how in ("overheard", "read", "inferred"):
-        told = f" ({fact.how})"
-    descends = (fact.event_id, *fact.drew_on)
-    return Piece(fact.text + told, descends, Origin.FACT, fact.how, fact.from_id, fact.id)
-
-
-def group(view: View) -> list[Part]:
-    node = relations.group(view.db, view.chat.id, view.chat.cast)
-    if node is None:
-        return []
-    piece = Piece(node.summary, (node.changed_by, *node.drew_on), Origin.GROUP, "digest")
-    return [Part("group", Tier.SHOULD, Where.HEAD, "The three of them", (piece,))]
-
-
 def world(view: View) -> list[Part]:
     told = places.world(view.db, view.chat.id)
     pieces = [
@@ -195,12 +120,9 @@ def world(view: View) -> list[Part]:
 
 
 def place(view: View) -> list[Part]:
-    if view.chat.scene_id is None:
+    if view.scene is None or view.scene.container_id is None:
         return []
-    container_id = places.scene(view.db, view.chat.scene_id).container_id
-    if container_id is None:
-        return []
-    stands = places.place(view.db, container_id)
+    stands = places.place(view.db, view.scene.container_id)
     held = stands.container
     nature = [word for word, is_so in (("moving", held.moving), ("public", held.public)) if is_so]
     told = [held.name + (f" ({', '.join(nature)})" if nature else ""), held.description]
@@ -211,7 +133,7 @@ def place(view: View) -> list[Part]:
 
 def premise(view: View) -> list[Part]:
     """What the person has said of the scene; everyone in it knows."""
-    title = places.scene(view.db, view.chat.scene_id).title if view.chat.scene_id is not None else ""
+    title = view.scene.title if view.scene is not None else ""
     pieces = (Piece(view.text(title), (view.since,), Origin.PLACE),) if title else ()
     return [Part("premise", Tier.SHOULD, Where.HEAD, "The scene", pieces)]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import apsw
 
 from pipeline.prompt.macros import substitute
+from store.places import Scene
 from store.plot import OpenPlot
 from store.relations import EntityState
 from store.views import Bot, Chat
@@ -17,6 +18,7 @@ class View:
 
     db: apsw.Connection
     chat: Chat
+    scene: Scene | None
     speaker: Bot
     names: Mapping[int, str]
     states: Mapping[int, EntityState]

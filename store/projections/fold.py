@@ -59,6 +59,11 @@ def projects(
     return declare
 
 
+def is_folded(kind: str) -> bool:
+    """Whether an event of this kind changes a projection; the others only drive the pipeline."""
+    return kind in _FOLDS
+
+
 def project(db: apsw.Connection, event: Event[Any]) -> None:
     """Fold one event. Kinds that only drive the pipeline have no fold."""
     fold = _FOLDS.get(event.kind)

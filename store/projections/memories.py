@@ -5,7 +5,8 @@ scope token that names chat and owner: an owner that did not perceive it has no 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any
 
 import apsw
 
@@ -18,11 +19,13 @@ from store.events import (
     MemoryWitnessChanged,
     MemoryWritten,
 )
-from store.projections.fold import projects
-from store.rows import row
+from store.projections.fold import FOREVER, is_folded, projects
+from store.rows import row, rows
 from store.words import indexed
 
 NOWHERE = "nobody"
+CHANGES = (MemoryEdited, MemoryEmbedded, MemoryPinned, MemoryUnpinned, MemoryWitnessChanged)
+"""What changes one memory and nothing else."""
 
 
 def scope_token(chat_id: int, owner_id: int) -> str:
@@ -95,29 +98,41 @@ def _index(db: apsw.Connection, memory_id: int) -> None:
     )
 
 
+PERCEIVED = "form = 'turn' AND EXISTS (SELECT 1 FROM json_each(witnesses) WHERE value = ?2)"
+"""A turn's memory whose owner (?2) perceived it: the next ones are indexed with it."""
+
+
 def _before(db: apsw.Connection, chat_id: int, owner_id: int, memory_id: int) -> str | None:
     """The owner's memory of the turn before, if it perceived that one."""
     found = row(
         db,
         "SELECT speaker_name || ': ' || text FROM memory WHERE chat_id = ?1 AND owner_id = ?2 AND id < ?3"
-        " AND form = 'turn' AND EXISTS (SELECT 1 FROM json_each(witnesses) WHERE value = ?2)"
-        " ORDER BY id DESC LIMIT 1",
+        f" AND {PERCEIVED} ORDER BY id DESC LIMIT 1",
         (chat_id, owner_id, memory_id),
     )
     return found[0] if found else None
 
 
 def _reindex(db: apsw.Connection, memory_id: int) -> None:
-    """A memory whose text or witnesses changed, and the one after it, which is indexed with it."""
+    """A memory whose text or witnesses changed, and those that are indexed with it."""
     _index(db, memory_id)
-    following = row(
+    found = row(db, "SELECT chat_id, owner_id FROM memory WHERE id = ?", (memory_id,))
+    if found is not None:
+        chat_id, owner_id = found
+        _index_following(db, chat_id, owner_id, memory_id)
+
+
+def _index_following(db: apsw.Connection, chat_id: int, owner_id: int, memory_id: int) -> None:
+    """The owner's memories after this one, as far as they are indexed with it where it was perceived."""
+    following = rows(
         db,
-        "SELECT b.id FROM memory a JOIN memory b ON b.chat_id = a.chat_id AND b.owner_id = a.owner_id"
-        " AND b.id > a.id AND b.form = 'turn' WHERE a.id = ? ORDER BY b.id LIMIT 1",
-        (memory_id,),
+        "SELECT id FROM memory WHERE chat_id = ?1 AND owner_id = ?2 AND id > ?3 AND turn_id IS NOT NULL"
+        " AND id <= coalesce((SELECT id FROM memory WHERE chat_id = ?1 AND owner_id = ?2 AND id > ?3"
+        f" AND {PERCEIVED} ORDER BY id LIMIT 1), {FOREVER}) ORDER BY id",
+        (chat_id, owner_id, memory_id),
     )
-    if following is not None:
-        _index(db, following[0])
+    for (one,) in following:
+        _index(db, one)
 
 
 def index_again(db: apsw.Connection, memory_ids: Iterable[int]) -> None:
@@ -127,6 +142,31 @@ def index_again(db: apsw.Connection, memory_ids: Iterable[int]) -> None:
             db.execute("DELETE FROM memory_text WHERE rowid = ?", (memory_id,))
         else:
             _reindex(db, memory_id)
+
+
+def made_by(events: Iterable[Event[Any]]) -> list[int]:
+    """The memories that these events have made."""
+    return [event.id for event in events if isinstance(event.payload, MemoryWritten)]
+
+
+def made_nothing_else(events: Iterable[Event[Any]], made: Collection[int]) -> bool:
+    """Whether these events have changed no projection but these memories."""
+    return all(
+        event.id in made
+        or (isinstance(event.payload, CHANGES) and event.payload.memory_id in made)
+        or not is_folded(event.kind)
+        for event in events
+    )
+
+
+def remove(db: apsw.Connection, memory_ids: Iterable[int]) -> None:
+    """Take memories away as if they had never been written. No fold looks at one but to change it, so that
+    nothing else would be otherwise."""
+    for memory_id in memory_ids:
+        gone = rows(db, "DELETE FROM memory WHERE id = ? RETURNING chat_id, owner_id", (memory_id,))
+        for chat_id, owner_id in gone:
+            db.execute("DELETE FROM memory_text WHERE rowid = ?", (memory_id,))
+            _index_following(db, chat_id, owner_id, memory_id)
 
 
 @projects(MemoryEdited)

@@ -1,10 +1,15 @@
-"""One browser for all that needs one."""
+"""One browser for all that needs one; and, where a test asks no more of them, a model that writes quickly and
+a Fabula that it narrates for.
+"""
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.processes import FakeProcess, fake_process, narrate_with, server
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 QUIET = [
@@ -24,3 +29,16 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeProcess]:
+    with fake_process(pace_ms=2, tokens=6) as process:
+        yield process
+
+
+@pytest.fixture
+def address(fake: FakeProcess, tmp_path: Path) -> Iterator[str]:
+    narrate_with(tmp_path, fake.base_url)
+    with server(tmp_path) as running:
+        yield running.address

@@ -2,7 +2,6 @@
 written; kept in a snapshot, derived again, brought back."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,23 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.test_browser import WAIT_MS, watched
 from tests.e2e.test_history import act, calm, say, see, started, turn
-from tests.processes import FakeProcess, fake_process, narrate_with, server
+from tests.processes import FakeProcess
 
 pytestmark = pytest.mark.slow
 OPENING = "Who goes there?"
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeProcess]:
-    with fake_process(pace_ms=2, tokens=6) as process:
-        yield process
-
-
-@pytest.fixture
-def address(fake: FakeProcess, tmp_path: Path) -> Iterator[str]:
-    narrate_with(tmp_path, fake.base_url)
-    with server(tmp_path) as running:
-        yield running.address
 
 
 def opened(page: Page, address: str) -> str:

@@ -2,8 +2,6 @@
 
 import re
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,22 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.test_browser import WAIT_MS, logged, send, texts, watched
-from tests.processes import FakeProcess, fake_process, narrate_with, server
+from tests.processes import FakeProcess
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeProcess]:
-    with fake_process(pace_ms=2, tokens=6) as process:
-        yield process
-
-
-@pytest.fixture
-def address(fake: FakeProcess, tmp_path: Path) -> Iterator[str]:
-    narrate_with(tmp_path, fake.base_url)
-    with server(tmp_path) as running:
-        yield running.address
 
 
 def started(address: str) -> str:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -103,7 +104,7 @@ async def tell(telling: Telling) -> None:
     await telling.act(lambda: table.play.add_guest(table.chat_id, tobin, "They have never met."))
     await telling.exchanges(script.GUEST_COMES)
     for plan in plans(ilse, tobin):
-        await telling.act(lambda plan=plan: telling.plotting.plan(table.chat_id, plan))  # type: ignore[misc]
+        await telling.act(partial(telling.plotting.plan, table.chat_id, plan))
     supper = [await telling.exchange(one) for one in script.SUPPER[:3]]
     marks["2 at supper, with its props"] = supper[-1]
     for one in script.SUPPER[3:-1]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import key_variable, load, plan_endpoint, save_endpoint
+from pipeline.config import load
+from pipeline.config_endpoints import key_variable, plan_endpoint, save_endpoint
 from pipeline.config_paths import DataPaths, data_paths
 from pipeline.config_sections import EndpointSection
 from pipeline.inference.endpoints import Profile

@@ -1,6 +1,6 @@
 """Re-embedding: the model before answers until all have a vector of the next; two are never compared."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -43,13 +43,13 @@ class Halfway(FakeEmbedder):
     reached: trio.Event
     going_on: trio.Event
 
-    async def embed(self, texts: object) -> list[list[float]]:
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         if self.asked and self.fails:
             raise EndpointFailed("It is gone.", error_class=ErrorClass.CONNECTION, hint="Start it.")
         if self.asked:
             self.reached.set()
             await self.going_on.wait()
-        return await super().embed(list(texts))  # type: ignore[call-overload]
+        return await super().embed(texts)
 
 
 def halfway(model: str, *, fails: bool = False) -> Halfway:

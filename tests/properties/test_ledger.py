@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from store import boots, interventions, ledger, rebuild
+from store.attempts import Failure
 from store.database import connect, prepare
 from store.events import BotAuthored, ChatStarted, FloorGiven, MemoryWritten, TurnUser
-from store.ledger import Claim, Failure, Route
+from store.ledger import Claim, Route
 from store.rows import row, rows
 from store.txn import Routes, Txn
 

@@ -9,20 +9,47 @@ from hypothesis import strategies as st
 
 from store import log, rebuild
 from store.database import connect
-from store.events import OutcomeSuperseded, Payload, TurnUser
+from store.events import (
+    MemoryWritten,
+    OutcomeSuperseded,
+    Payload,
+    SignificanceScored,
+    TurnRetracted,
+    TurnUser,
+)
 from store.ledger import Route
 from store.live import is_live
 from store.projections import project
 from store.rebuild import scratch
 from store.rows import rows
 from tests.properties.reruns import FOUND, REMEMBER, RERUNS, SUMMARIZE, finish_runs, run_again
-from tests.properties.stories import ACTS, Act, World, play, stories
+from tests.properties.rewriting import BEGUN, REWRITING, TURNS, about
+from tests.properties.simulation import IDS, SOMEBODY, TEXTS
+from tests.properties.stories import ACTS, Act, World, play, play_on, say, stories
 from tests.properties.test_log_and_projections import dump
 
 Fresh = Callable[[], Path]
 
 
 ROUTED = st.sampled_from([REMEMBER, SUMMARIZE])
+MEMORIES: st.SearchStrategy[list[Payload]] = st.lists(
+    st.builds(
+        MemoryWritten,
+        owner_id=st.integers(0, 1),
+        turn_id=st.none() | IDS,
+        speaker_name=st.just("Ada"),
+        text=TEXTS,
+        witnesses=SOMEBODY,
+    ),
+    min_size=1,
+    max_size=2,
+)
+RATED = (
+    say(0, "Still there?"),
+    *(about(0, one, TURNS, lambda turn: SignificanceScored(turn_id=turn, score=2)) for one in range(5)),
+)
+"""A turn after which all that is remembered is changed once more."""
+RETRACTED = about(0, 0, TURNS, lambda turn: TurnRetracted(turn_id=turn))
 
 
 def _work_off(world: World, which: int, found: list[Payload]) -> None:
@@ -81,6 +108,37 @@ def test_superseding_leaves_exactly_what_a_fold_of_the_remaining_log_gives(
             project(folded, one)
     assert dump(folded) == dump(db)
     assert rebuild.check(db) == []
+    db.close()
+
+
+@settings(max_examples=60)
+@given(
+    story=stories(3),
+    first=MEMORIES,
+    between=st.lists(ACTS | REWRITING, max_size=3),
+    second=MEMORIES,
+    after=st.lists(ACTS | REWRITING, max_size=6),
+    which=st.integers(0, 1000),
+)
+def test_memories_taken_out_stay_out_whatever_happens_to_the_past(
+    fresh_path: Fresh,
+    story: list[Act],
+    first: list[Payload],
+    between: list[Act],
+    second: list[Payload],
+    after: list[Act],
+    which: int,
+) -> None:
+    """They are taken out where they stand, and the trail must not bring them back."""
+    db = connect(fresh_path(), query_only=False)
+    world = play(db, [*story, *BEGUN])
+    _work_off(world, which, first)
+    play_on(world, [*RATED, *between, run_again(0, REMEMBER)])
+    for act in (*[finish_runs(which, second, limit=2)] * 4, RETRACTED, *after):
+        play_on(world, [act])
+        assert rebuild.check(db) == []
+    superseded = rows(db, "SELECT 1 FROM event WHERE kind = 'outcome.superseded'")
+    event(f"superseded: {min(len(superseded), 3)}")
     db.close()
 
 

@@ -86,8 +86,9 @@ def test_a_chat_that_is_worked_on_is_refused_until_its_process_is_gone(fresh_pat
     with open_store(path, ROUTES) as store:
         chat_id = store.writer.call(lambda txn: begun(txn, "one", "Hello"))
         boot = store.writer.call(lambda txn: boots.begin(txn, path))
-        claim = lambda txn: ledger.claim(txn.connection, boot.id, "bookkeeping", 1, now=txn.now)  # noqa: E731
-        assert store.writer.call(claim)
+        assert store.writer.call(
+            lambda txn: ledger.claim(txn.connection, boot.id, "bookkeeping", 1, now=txn.now)
+        )
         with pytest.raises(Refused, match=r"worked on .remember"):
             purged(store, chat_id)
         assert rows(store.hot, "SELECT count(*) FROM turn") == [(1,)]

@@ -10,7 +10,7 @@ from store.events import (
     OutcomeSuperseded,
     SignificanceScored,
 )
-from store.recall import CONFIGURATIONS, Ranking, Recalled, recall
+from store.recall import CONFIGURATIONS, Configuration, Ranking, Recalled, recall
 from store.vectors import Vectors
 from tests.fakes.remembering import Remembering, meaning
 
@@ -84,11 +84,11 @@ def test_among_equals_the_significant_and_the_recent_come_first(world: Rememberi
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_nobody_finds_what_only_another_perceived(world: Remembering, configuration: str) -> None:
+def test_nobody_finds_what_only_another_perceived(world: Remembering, configuration: Configuration) -> None:
     world.turn("The treasure is in the well", 1, vector=(0, 1, 0))
     secret = world.keep("The treasure is in the well", None, 0, vector=(0, 1, 0), witnesses=(0,))
     [own] = world.turn("A treasure map", 0, vector=(0, 1, 1))
-    ranking = Ranking(configuration)  # type: ignore[arg-type]
+    ranking = Ranking(configuration)
     found = recall(world.db, Vectors(), world.scope(), "treasure", meaning(0, 1, 0), ranking=ranking)
     assert [one.memory.id for one in found] == [own]
     assert secret not in [one.memory.id for one in found]

@@ -1,6 +1,7 @@
 """The desk over HTTP: what it shows of stages and runs, and what can be done there."""
 
 import re
+from typing import Any
 
 import httpx
 
@@ -168,13 +169,13 @@ async def test_the_tree_of_a_turn_holds_everything_that_came_of_it(site: Site) -
     assert (await site.client.get("/desk/events/999999")).status_code == 404
 
 
-def _runs_in(event: dict[str, object]) -> list[int]:
+def _runs_in(event: dict[str, Any]) -> list[int]:
     found: list[int] = []
-    for run in event["runs"]:  # type: ignore[attr-defined]
+    for run in event["runs"]:
         found.append(run["id"])
         for child in run["events"]:
             found += _runs_in(child)
-    for child in event["by_hand"]:  # type: ignore[attr-defined]
+    for child in event["by_hand"]:
         found += _runs_in(child)
     return found
 

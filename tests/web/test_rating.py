@@ -43,7 +43,7 @@ async def test_turns_are_rated_by_hand_and_stay_so(site: Site) -> None:
         "pivotal": 2,
     }
     store = site.program.engine.store
-    run_id = store.hot.execute("SELECT id FROM run WHERE stage = 'significance' LIMIT 1").fetchone()[0]  # type: ignore[index]
+    ((run_id,),) = rows(store.hot, "SELECT min(id) FROM run WHERE stage = 'significance'")
 
     def judged_again(txn: Txn) -> None:
         """As a stage would."""

@@ -1,23 +1,17 @@
 """Story time from the command line."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.processes import FakeProcess, fake_process, narrate_with
+from tests.processes import FakeProcess, narrate_with
 from tests.workers.conftest import refusal
 from workers.cli import app
 
 Fabula = Callable[..., Result]
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeProcess]:
-    with fake_process() as process:
-        yield process
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from pipeline.play import Play
 from pipeline.retry import Retry, delay_s
 from pipeline.stage import Emits, Lane, Pipeline, Stage, stage
 from pipeline.tokens import TokenCounter
-from store import ledger, queries, rebuild, views
+from store import attempts, queries, rebuild, views
 from store.errors import ErrorClass
 from store.events import BotAuthored, Event, FloorGiven, MemoryWritten, TurnAssistant, TurnUser
 from store.rows import row, rows
@@ -297,7 +297,7 @@ async def test_what_a_finished_run_asked_is_kept_for_a_while_and_what_a_failed_o
         await bench.settled()
         assert rows(bench.store.hot, kept) == [(1, "?", '[["raw"]]'), (2, "?", '[["raw"]]')]
         past = "UPDATE sqlite_sequence SET seq = ? WHERE name = 'run'"
-        await bench.store.writer.submit(lambda txn: txn.execute(past, (ledger.EXCHANGES_KEPT,)).fetchall())
+        await bench.store.writer.submit(lambda txn: txn.execute(past, (attempts.EXCHANGES_KEPT,)).fetchall())
         for text in ("much later", "later still"):
             await bench.play.send_turn(bench.chat_id, text)
         await bench.settled()
