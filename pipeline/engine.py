@@ -19,6 +19,7 @@ from pipeline.play import Play
 from pipeline.plotting import Plotting
 from pipeline.rederiving import Rederiving
 from pipeline.rewriting import Rewriting
+from pipeline.scenes import Scenes
 from pipeline.settings import Settings
 from pipeline.stage import Pipeline
 from pipeline.tokens import TokenCounter
@@ -90,6 +91,11 @@ class Engine:
     def corrections(self) -> Corrections:
         """What a person sets right by hand."""
         return Corrections(self.store)
+
+    @property
+    def scenes(self) -> Scenes:
+        """What a person says of scenes by hand."""
+        return Scenes(self.store)
 
     @property
     def plotting(self) -> Plotting:
