@@ -145,8 +145,12 @@ def index_again(db: apsw.Connection, memory_ids: Iterable[int]) -> None:
 
 
 def made_by(events: Iterable[Event[Any]]) -> list[int]:
-    """The memories that these events have made."""
-    return [event.id for event in events if isinstance(event.payload, MemoryWritten)]
+    """The memories of turns that these events have made; a summary is tied to its scene, and goes with it."""
+    return [
+        event.id
+        for event in events
+        if isinstance(event.payload, MemoryWritten) and event.payload.form == "turn"
+    ]
 
 
 def made_nothing_else(events: Iterable[Event[Any]], made: Collection[int]) -> bool:
