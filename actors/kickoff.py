@@ -4,25 +4,31 @@
 and confirms it. Only what is told is proposed, so an opening that cannot be read proposes an empty one.
 """
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from pipeline.answers import few
+from pipeline import story_time
+from pipeline.answers import Line, Lines, few, said
 from pipeline.cast import Cast, cast_of
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
 from pipeline.parts import clipped
+from pipeline.placing import same_name
 from pipeline.stage import Emits, stage
 from pipeline.whom import folded
 from store import views
 from store.events import (
     MAX_NAME_CHARS,
     MAX_SHORT_CHARS,
+    MAX_SKIP,
+    NOON,
     YOU,
     AudibleRange,
     ChatStarted,
+    Condition,
     Container,
     Event,
     Opening,
@@ -61,6 +67,10 @@ class Coming(BaseModel):
     title: str = Field(description="a few words, such as 'The masked ball'")
     description: str = Field(default="", description="what will happen, in one or two sentences")
     things: list[str] = Field(default=[], description="things that are there only because of it")
+    when: Line = Field(default="", description="when it begins: a time, or how much later; empty if not told")
+    where: Line = Field(default="", description="in which place it begins, if told")
+    words: Line = Field(default="", description="words that begin it as soon as somebody says them, if told")
+    present: Lines = Field(default=[], description="names from the list: who must be there, if told")
 
 
 class Beginning(BaseModel):
@@ -120,20 +130,48 @@ def _opening(read: Beginning, cast: Cast) -> Opening:
         weather=_short(read.weather),
         activities=tuple(activities[who] for who in sorted(activities)),
         edges=_edges(read.relationships, cast),
-        story_events=_story_events(read.coming),
+        story_events=_story_events(read, cast),
     )
 
 
-def _story_events(coming: list[Coming]) -> tuple[StoryPlan, ...]:
+def _story_events(read: Beginning, cast: Cast) -> tuple[StoryPlan, ...]:
     plans: dict[str, StoryPlan] = {}
-    for one in coming:
+    for one in read.coming:
         title = _name(one.title)
         things = dict.fromkeys(name for thing in one.things if (name := _name(thing)))
         props = tuple(Prop(name=thing) for thing in tuple(things)[:MAX_THINGS])
         if title:
             plan = StoryPlan(title=title, description=_short(one.description), props=props)
-            plans.setdefault(folded(title), plan)
+            plans.setdefault(folded(title), plan.model_copy(update=_waiting(one, read, cast)))
     return tuple(plans.values())[:MAX_COMING]
+
+
+def _waiting(one: Coming, read: Beginning, cast: Cast) -> dict[str, tuple[Condition, ...]]:
+    """What it waits for, as far as that can be told: the first of it begins it, the rest must be so as well.
+    What is so from the beginning begins nothing: who is there, and the place where the story begins."""
+    found = list(_conditions(one, read, cast))
+    here = Condition(kind="place", place=_name(read.place)) if _name(read.place) else None
+    triggers = [condition for condition in found if condition.kind != "present" and condition != here]
+    if not triggers:
+        return {}
+    needed = tuple(condition for condition in found if condition != triggers[0])
+    return {"triggers": (triggers[0],), "preconditions": needed}
+
+
+def _conditions(one: Coming, read: Beginning, cast: Cast) -> Iterator[Condition]:
+    begins = story_time.clock_at(_short(read.time), 0)
+    now = NOON if begins is None else begins
+    minutes = story_time.minutes_until(said(one.when), now) or 0
+    if 0 < minutes <= MAX_SKIP:
+        yield Condition(kind="time", clock=now + minutes)
+    if any(map(str.isalnum, said(_short(one.words)))):
+        yield Condition(kind="phrase", phrase=_short(one.words))
+    if place := said(_name(one.where)):
+        here = same_name(place) == same_name(read.place)
+        yield Condition(kind="place", place=_name(read.place) if here else place)
+    named = {who for name in one.present if (who := _entity(cast, name)) is not None}
+    if named:
+        yield Condition(kind="present", entity_ids=tuple(sorted(named)))
 
 
 def _name(text: str) -> str:
@@ -178,4 +216,4 @@ def _entity(cast: Cast, name: str) -> int | None:
 
 
 def _short(text: str) -> str:
-    return text.strip()[:MAX_SHORT_CHARS].strip()
+    return text.replace("\x00", "").strip()[:MAX_SHORT_CHARS].strip()

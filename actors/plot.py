@@ -8,6 +8,7 @@ leaves in the same commit, and nobody gets any of it who does not know all that 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated
 
 from pydantic import BaseModel, Field
@@ -25,13 +26,12 @@ from pipeline.prompt.ooc import strip_ooc
 from pipeline.recount import Recounted
 from pipeline.stage import Emits, stage
 from pipeline.whom import folded
-from store import log, relations, replays, views
+from store import log, memories, relations, replays, views
 from store import plot as plotted
 from store.events import (
     JUST_CREATED,
     Effect,
     Event,
-    InventoryChanged,
     Payload,
     Prop,
     StoryEventCompleted,
@@ -215,6 +215,8 @@ class _Now:
     heard: Recounted
     events: dict[int, StoryEvent]
     standing: Standing
+    fallen: Sequence[Event[Payload]]
+    """What earlier runs for the same turn recorded, and nothing here is to rest on."""
 
     @classmethod
     def of(cls, ctx: Context, moment: Moment, heard: Recounted) -> "_Now":
@@ -222,10 +224,10 @@ class _Now:
         events = {one.id: one for one in _open(ctx, moment)}
         standing = Standing.of(ctx.db, moment.chat.id) if events else Standing({}, {}, {})
         standing.events.update(events)
-        for one in _own(ctx) if events else ():
-            if isinstance(one.payload, InventoryChanged):
-                standing.returned(one.payload)
-        return cls(ctx, views.chat(ctx.db, moment.chat.id), moment, heard, events, standing)
+        fallen = _own(ctx)
+        if events:
+            standing.leave_out(ctx.db, moment.chat.id, fallen)
+        return cls(ctx, views.chat(ctx.db, moment.chat.id), moment, heard, events, standing, fallen)
 
 
 def _ended(now: _Now, judged: Turned, asked: _Asked) -> Iterator[Payload]:
@@ -243,7 +245,15 @@ def _ended(now: _Now, judged: Turned, asked: _Asked) -> Iterator[Payload]:
     drew_on = now.heard.turn_ids
     there = now.moment.turn.present
     told = completed(
-        now.chat, event, over, effects, now.standing, there=there, witnesses=shown, drew_on=drew_on
+        now.chat,
+        event,
+        over,
+        effects,
+        now.standing,
+        there=there,
+        witnesses=shown,
+        pins=partial(memories.pinned, now.ctx.db, now.chat.id),
+        drew_on=drew_on,
     )
     yield from now.standing.reckoned(told)
 
@@ -264,8 +274,9 @@ def _outcomes(now: _Now, judged: Turned, knowing: frozenset[int]) -> Iterator[Ef
         who, about = called(insight.who), called(insight.about)
         if who is None or who not in knowing or about is None or who == about or not said(insight.fact):
             continue
+        fallen = {event.id for event in now.fallen}
         known = relations.facts(now.ctx.db, now.chat.id, who, about)
-        if folded(insight.fact) not in {folded(one.text) for one in known}:
+        if folded(insight.fact) not in {folded(one.text) for one in known if one.event_id not in fallen}:
             yield Effect(kind="learns", entity_id=who, about_id=about, text=insight.fact)
     for feeling in judged.feelings:
         who, about = called(feeling.who), called(feeling.towards)
@@ -280,8 +291,9 @@ def _due(now: _Now) -> Iterator[Payload]:
         return
     turn = now.moment.turn
     situation = conditions.of_turn(now.ctx.db, turn)
-    over = {one for one in now.standing.over if one not in situation.completed}
-    situation = replace(situation, completed=situation.completed | over)
+    ended = [one.payload for one in now.fallen if isinstance(one.payload, StoryEventCompleted)]
+    before = situation.completed - {one.story_event_id for one in ended}
+    situation = replace(situation, completed=before | now.standing.over)
     yield from fired(now.chat, now.events.values(), now.standing, situation, turn.clock)
 
 

@@ -19,6 +19,7 @@ from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
 from pipeline.parts import clipped
+from pipeline.placing import known_by
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.recount import recounted
 from pipeline.skipping import Landing, Skip, next_scene
@@ -149,10 +150,5 @@ def _skip(change: SceneChange, turn: Turn) -> Skip | None:
 def _known_container(ctx: Context, turn_id: int, name: str) -> int | None:
     """The newest container of that name; one made for this very turn is from a run that is being replayed,
     and goes when it does."""
-    wanted, known = _bare(name), places.places(ctx.db, ctx.claim.chat_id)
-    found = (one.id for one in reversed(known) if _bare(one.container.name) == wanted)
+    found = known_by(ctx.db, ctx.claim.chat_id, name)
     return next((one for one in found if log.event(ctx.db, one).cause_id != turn_id), None)
-
-
-def _bare(name: str) -> str:
-    return folded(name).removeprefix("the ")

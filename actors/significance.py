@@ -1,10 +1,10 @@
 """Significance: how much a turn matters to the story, judged once, used everywhere.
 
 A turn arrives; one `significance.scored` leaves. Retrieval ranks by it, summaries keep quotes by it, and a
-pivotal turn pins the memory of every bot that perceived it; older automatic pins make room.
+pivotal turn pins the memory of every bot that perceived it; older automatic pins make room. Where a person
+has rated the turn, their word stands, and pins with it.
 """
 
-from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
@@ -13,22 +13,18 @@ from pipeline.answers import Line, whole
 from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.moment import Moment, dialogue, moment_of, question
+from pipeline.pinning import pinned
 from pipeline.stage import Emits, stage
-from store import memories
+from store import memories, ratings
 from store.events import (
     PIVOTAL,
     Event,
-    MemoryPinned,
-    MemoryUnpinned,
     SignificanceScored,
     TurnAssistant,
     TurnUser,
 )
-from store.memories import Memory
 
 ROOM = 500
-MAX_PINS = 8
-"""Pins of one bot, counting those by hand. Only automatic ones make room; a new one is always kept."""
 TASK = (
     "You judge how much the last line of a story matters to what comes after. 0: routine, small talk, most"
     " lines. 1: notable. 2: significant: a secret, a promise, a conflict. 3: pivotal, rare: it changes"
@@ -52,7 +48,7 @@ async def significance(turn: Event[TurnUser | TurnAssistant], ctx: Context) -> E
         return
     judged = await _asked(ctx, moment)
     yield SignificanceScored(turn_id=turn.id, score=judged.score, reason=judged.reason)
-    if judged.score == PIVOTAL:
+    if judged.score == PIVOTAL and not ratings.by_hand(ctx.db, moment.chat.id, [turn.id]):
         for memory in memories.of_turn(ctx.db, turn.id):
             for change in pinned(memory, memories.pinned(ctx.db, memory.chat_id, memory.owner_id)):
                 yield change
@@ -61,16 +57,3 @@ async def significance(turn: Event[TurnUser | TurnAssistant], ctx: Context) -> E
 async def _asked(ctx: Context, moment: Moment) -> Judgement:
     heard = dialogue(ctx, moment, room=ROOM)
     return await decide(ctx, Judgement, question(TASK, heard.text), default=Judgement(score=0))
-
-
-def pinned(memory: Memory, pins: Sequence[Memory]) -> Iterator[MemoryPinned | MemoryUnpinned]:
-    """Pin a memory its owner perceived; `pins` are the owner's, oldest first. Pinned anew where it already
-    is, so that the outcome of a replay stands alone."""
-    if memory.owner_id not in memory.witnesses or memory.pinned == "manual":
-        return
-    others = [one for one in pins if one.id != memory.id]
-    excess = len(others) + 1 - MAX_PINS
-    evictable = [one for one in others if one.pinned == "auto"]
-    for oldest in evictable[: max(0, excess)]:
-        yield MemoryUnpinned(memory_id=oldest.id, by="auto")
-    yield MemoryPinned(memory_id=memory.id, by="auto")

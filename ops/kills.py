@@ -37,6 +37,8 @@ MEMORY = "/dev/shm"  # noqa: S108 - folders of our own are made in it
 PLACE = MEMORY if os.access(MEMORY, os.W_OK) else None
 """A killed process leaves the same in memory as on a disk, and nobody waits for the disk."""
 DONE = b"done"
+ENDED = {"undertaking": " WHERE state = 'done'"}
+"""What is under way is told beside what it does: a row that says so is neither before nor after."""
 Say = Callable[[bytes], None]
 Tables = dict[str, list[Row]]
 
@@ -164,13 +166,14 @@ def _state(folder: Path) -> State:
 
 
 def _tables(db: apsw.Connection) -> Tables:
-    """Every row of every table but the search index's own."""
+    """Every row of every table but the search index's own; of long work, what came to its end."""
     kept = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type IN ('table', 'virtual')"
-    return {
-        name: sorted(rows(db, f"SELECT {rebuild.KEYS.get(name, '')} * FROM {name}"), key=repr)
-        for (name,) in rows(db, kept)
-        if not name.startswith("sqlite_")
-    }
+    names = [name for (name,) in rows(db, kept) if not name.startswith("sqlite_")]
+    return {name: sorted(rows(db, _every(name)), key=repr) for name in names}
+
+
+def _every(table: str) -> str:
+    return f"SELECT {rebuild.KEYS.get(table, '')} * FROM {table}{ENDED.get(table, '')}"
 
 
 def _wrong(folder: Path, before: State, after: State, ended: Ended) -> str | None:

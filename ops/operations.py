@@ -15,8 +15,10 @@ import trio
 
 from pipeline.config_paths import DataPaths
 from pipeline.desk import Desk
+from pipeline.keeping import Keeping
 from pipeline.play import Play
 from pipeline.rewriting import Rewriting
+from pipeline.undertakings import undertake
 from store import backups, ledger, purging, replays, restoring, snapshot_arrivals, snapshots
 from store.attempts import Failure
 from store.events import (
@@ -122,6 +124,11 @@ def _bring_in(txn: Txn, at: At) -> int:
     )
 
 
+async def _bring_in_as_long_work(store: Store, at: At) -> None:
+    restoring = await Keeping(store, at.paths).restoring(at.paths.snapshots / at.story.snapshot)
+    await undertake(store, restoring)
+
+
 async def _take(store: Store, at: At) -> None:
     folder, chat = at.paths.snapshots, at.story.chat
     await store.read(lambda db: snapshots.take(db, folder, chat, why="by-hand", now=NOW))
@@ -171,6 +178,7 @@ OPERATIONS = (
     _step("outcome of a replay", _outcome),
     Operation("snapshot", _take),
     _step("restore a snapshot", _bring_in),
+    Operation("restore a long snapshot", _bring_in_as_long_work),
     Operation("purge", _purge),
     Operation("backup", on_files=_back_up),
     Operation("restore", on_files=_restore),

@@ -4,9 +4,10 @@ where, and what is right.
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from pipeline.inference.types import Sampler
+from pipeline.prompt import ooc
 from pipeline.prompt.budget import SMALLEST_REPLY, Budgets
 from store.recall import TEXT_WEIGHT
 
@@ -58,9 +59,22 @@ class PromptSection(Section):
 
 
 class PlaySection(Section):
-    """`[play]`: how a page plays."""
+    """`[play]`: how a person plays. `ooc_begins` and `ooc_ends` stand around what is out of character."""
 
     auto_stops_on_typing: bool = Field(default=True, strict=True)
+    ooc_begins: str = Field(default=ooc.BEGINS, max_length=ooc.MAX_MARK_CHARS)
+    ooc_ends: str = Field(default=ooc.ENDS, max_length=ooc.MAX_MARK_CHARS, validate_default=True)
+
+    @field_validator("ooc_begins", "ooc_ends")
+    @classmethod
+    def _a_mark(cls, mark: str) -> str:
+        return ooc.checked_mark(mark)
+
+    @field_validator("ooc_ends")
+    @classmethod
+    def _of_a_pair(cls, ends: str, info: ValidationInfo) -> str:
+        begins = info.data.get("ooc_begins")
+        return ends if begins is None else ooc.checked_pair(begins, ends)
 
 
 class File(Section):

@@ -8,6 +8,7 @@ typed needs no event; such a correction returns None.
 from collections.abc import Callable, Sequence
 
 from pipeline import story_time
+from pipeline.pinning import as_rated
 from pipeline.placing import settle
 from pipeline.seen import (
     Aspect,
@@ -280,7 +281,7 @@ class Corrections:
 
     async def rate(self, chat_id: int, turn_ids: Sequence[int], score: Significance) -> int:
         """How much turns matter, all in one act; returns for how many that was something else before. It
-        stands whatever a stage judges later.
+        stands whatever a stage judges later. What is pivotal is pinned, and what is not any more is not.
 
         Raises:
             Invalid: none or too many are named; NotFound: one of them does not count in this chat.
@@ -294,8 +295,10 @@ class Corrections:
             chat = open_chat(txn.connection, chat_id)
             now = ratings.of_turns(txn.connection, chat.id, sorted(set(turn_ids)))
             others = [turn_id for turn_id, before in now.items() if before != score]
-            for turn_id in others:
-                txn.append(SignificanceScored(turn_id=turn_id, score=score), chat_id=chat.id)
+            rated = [SignificanceScored(turn_id=turn_id, score=score) for turn_id in others]
+            for event in [txn.append(one, chat_id=chat.id) for one in rated]:
+                for change in as_rated(txn.connection, event.payload):
+                    txn.append(change, chat_id=chat.id, cause_id=event.id)
             return len(others)
 
         return await self._store.writer.submit(step, durable=True)

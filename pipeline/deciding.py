@@ -79,11 +79,11 @@ async def _in_turn(ctx: Context, exchange: Exchange, schema: type[M], *, at_once
 
 async def _asked(endpoints: Endpoints, exchange: Exchange, schema: type[M]) -> M:
     request, heard = exchange.request, exchange.answers.append
-    fallback = endpoints.fallback
-    async with endpoints.classifier() as endpoint:
-        try:
-            return await endpoint.decide(request, schema, heard)
-        except EndpointFailed as failed:
-            if failed.error_class is not ErrorClass.REFUSED or fallback is None:
-                raise
-    return await fallback.decide(request, schema, heard)
+    with endpoints.falling_back.lent() as fallback:
+        async with endpoints.classifier() as endpoint:
+            try:
+                return await endpoint.decide(request, schema, heard)
+            except EndpointFailed as failed:
+                if failed.error_class is not ErrorClass.REFUSED or fallback is None:
+                    raise
+        return await fallback.decide(request, schema, heard)

@@ -5,8 +5,8 @@ it here instead of the program waiting at its start. Another may take over at an
 narrator, so the one before stays open until the last reply it has begun is finished.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,10 +14,11 @@ import apsw
 import trio
 
 from pipeline.inference.embedder import Embedder
-from pipeline.inference.endpoints import Profile, open_endpoint
+from pipeline.inference.endpoints import Profile
 from pipeline.inference.metering import Meter, unmetered
 from pipeline.inference.openai import model_name
 from pipeline.inference.types import Capabilities, Endpoint, Sampler
+from pipeline.opened import Opened, Seat, hold
 from pipeline.precedence import Precedence
 from pipeline.prompt.assembly import Layout
 from pipeline.prompt.budget import Budgets
@@ -46,41 +47,6 @@ TINY = Notice(
 )
 
 
-@dataclass(eq=False)
-class Opened:
-    """An open endpoint. It is closed, its child process ended, once it is retired and nobody borrows it."""
-
-    profile: Profile
-    endpoint: Endpoint
-    capabilities: Capabilities
-    _borrowers: int = 0
-    _retired: bool = False
-    _over: trio.Event = field(default_factory=trio.Event)
-
-    @contextmanager
-    def lent(self) -> Iterator[tuple[Endpoint, Capabilities]]:
-        """Open at least as long as this block."""
-        self._borrowers += 1
-        try:
-            yield self.endpoint, self.capabilities
-        finally:
-            self._borrowers -= 1
-            self._look_whether_it_is_over()
-
-    def retire(self) -> None:
-        """Nobody borrows it from now on; whoever does already may finish."""
-        self._retired = True
-        self._look_whether_it_is_over()
-
-    async def until_over(self) -> None:
-        """Wait until it may be closed."""
-        await self._over.wait()
-
-    def _look_whether_it_is_over(self) -> None:
-        if self._retired and not self._borrowers:
-            self._over.set()
-
-
 @dataclass
 class Endpoints:
     """Who narrates, with which sampler and budgets. `intended` narrates, is being opened, or has failed; in
@@ -91,7 +57,9 @@ class Endpoints:
     intended: Profile | None = None
     failure: FabulaError | None = None
     layout: Literal["auto", "cache", "classic"] = "auto"
-    fallback: Endpoint | None = None
+    classifying: Seat = field(default_factory=Seat)
+    """Who answers structured decisions; while nobody is, the narrator does."""
+    falling_back: Seat = field(default_factory=Seat)
     """Who is asked once more when a decision is refused."""
     embedder: Embedder | None = None
     """Who embeds memories; None when they are found by their words alone."""
@@ -104,8 +72,6 @@ class Endpoints:
     deciding: Precedence = field(default_factory=Precedence)
     """Whose turn it is; those that wait for theirs do not spend their ten seconds waiting."""
     _narrator: Opened | None = None
-    _classifier: Endpoint | None = None
-    _classifier_shares_cpu: bool = False
     _nursery: trio.Nursery | None = None
     _settled: trio.Event = field(default_factory=trio.Event)
 
@@ -161,15 +127,16 @@ class Endpoints:
         else:
             self.use(opened)
 
-    async def open(self, profile: Profile) -> Opened:
-        """Open an endpoint and ask it what it is.
+    async def open(self, profile: Profile, *, must_answer: bool = True) -> Opened:
+        """Open an endpoint and ask it what it is. One that need not answer now is taken to have no more than
+        the standard until it is opened anew.
 
         Raises:
             FabulaError: it could not be started, or does not answer.
         """
         if self._nursery is None:
             raise FabulaError("No endpoint can be opened: the program is not running.")
-        opened: Opened = await self._nursery.start(_keep, profile, self.meter)
+        opened: Opened = await self._nursery.start(hold, profile, self.meter, must_answer)
         return opened
 
     def use(self, opened: Opened) -> None:
@@ -180,14 +147,6 @@ class Endpoints:
         if before is not None:
             before.retire()
 
-    def classify_with(self, classifier: Endpoint, capabilities: Capabilities) -> None:
-        """From now on this endpoint answers structured decisions; until then the narrator does."""
-        self._classifier, self._classifier_shares_cpu = classifier, capabilities.shares_cpu
-
-    def fall_back_on(self, fallback: Endpoint, _capabilities: Capabilities) -> None:
-        """From now on this endpoint is asked once more when a decision is refused."""
-        self.fallback = fallback
-
     def narrating(self) -> AbstractContextManager[None]:
         """Around the writing of a reply: bookkeeping steps back where it would slow it down."""
         return self.deciding.ahead()
@@ -195,7 +154,8 @@ class Endpoints:
     def one_processor(self) -> bool:
         """Whether narration and decisions compute on the same cores, our own."""
         narrates_here = self._narrator is not None and self._narrator.capabilities.shares_cpu
-        return narrates_here and (self._classifier is None or self._classifier_shares_cpu)
+        classifier = self.classifying.opened
+        return narrates_here and (classifier is None or classifier.capabilities.shares_cpu)
 
     def answering(self, db: apsw.Connection) -> str:
         """The model whose vectors a search compares: one at a time, the same in every process. Empty where
@@ -216,9 +176,10 @@ class Endpoints:
     @asynccontextmanager
     async def classifier(self) -> AsyncIterator[Endpoint]:
         """Who answers structured decisions: the narrator, unless another is set up for it."""
-        if self._classifier is not None:
-            yield self._classifier
-            return
+        with self.classifying.lent() as classifier:
+            if classifier is not None:
+                yield classifier
+                return
         async with self.narrator() as (endpoint, _):
             yield endpoint
 
@@ -237,10 +198,3 @@ class Endpoints:
             raise self.failure or FabulaError("No endpoint is set up to narrate.")
         with self._narrator.lent() as lent:
             yield lent
-
-
-async def _keep(profile: Profile, meter: Meter, *, task_status: trio.TaskStatus[Opened]) -> None:
-    async with open_endpoint(profile, meter=meter) as endpoint:
-        opened = Opened(profile, endpoint, await endpoint.probe())
-        task_status.started(opened)
-        await opened.until_over()

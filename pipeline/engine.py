@@ -10,6 +10,7 @@ from pipeline.drafting import Drafting
 from pipeline.endpoints import Endpoints
 from pipeline.estimate import Estimating
 from pipeline.feed import Feed
+from pipeline.habits import Habits
 from pipeline.keeping import Keeping
 from pipeline.longwork import LongWork
 from pipeline.offer import Offer
@@ -18,6 +19,7 @@ from pipeline.play import Play
 from pipeline.plotting import Plotting
 from pipeline.rederiving import Rederiving
 from pipeline.rewriting import Rewriting
+from pipeline.scenes import Scenes
 from pipeline.settings import Settings
 from pipeline.stage import Pipeline
 from pipeline.tokens import TokenCounter
@@ -42,8 +44,8 @@ class Engine:
     paths: DataPaths
     longwork: LongWork
     """Re-embedding, replays and checks: what takes minutes and is shown as it goes."""
-    auto_stops_on_typing: bool = True
-    """Whether a page ends auto-mode as soon as the person begins to write."""
+    habits: Habits
+    """How the person plays."""
 
     @property
     def desk(self) -> Desk:
@@ -58,12 +60,12 @@ class Engine:
     @property
     def estimating(self) -> Estimating:
         """Where the tokens of the next prompt would go."""
-        return Estimating(self.store, self.endpoints, self.counter, self.play.foreground)
+        return Estimating(self.store, self.endpoints, self.counter, self.play.foreground, self.habits)
 
     @property
     def rewriting(self) -> Rewriting:
         """What a person does to turns that are already told."""
-        return Rewriting(self.store, self.paths.snapshots)
+        return Rewriting(self.store, self.paths.snapshots, self.habits.marker)
 
     @property
     def rederiving(self) -> Rederiving:
@@ -78,7 +80,7 @@ class Engine:
     @property
     def settings(self) -> Settings:
         """What config.toml says, and how it is changed."""
-        return Settings(self.offer)
+        return Settings(self.offer, self.habits)
 
     @property
     def passing(self) -> Passing:
@@ -89,6 +91,11 @@ class Engine:
     def corrections(self) -> Corrections:
         """What a person sets right by hand."""
         return Corrections(self.store)
+
+    @property
+    def scenes(self) -> Scenes:
+        """What a person says of scenes by hand."""
+        return Scenes(self.store)
 
     @property
     def plotting(self) -> Plotting:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pipeline.endpoints import Endpoints
 from pipeline.foreground import Foreground
+from pipeline.habits import Habits
 from pipeline.inference.types import Message
 from pipeline.prompt.blocks import Breakdown, Tier
 from pipeline.prompt.budget import PromptTooLarge
@@ -85,6 +86,7 @@ class Estimating:
     endpoints: Endpoints
     counter: TokenCounter
     foreground: Foreground
+    habits: Habits
 
     async def estimate(self, chat_id: int, text: str) -> Estimate:
         """What would be sent if the person said this now; without words, what is there besides them.
@@ -93,7 +95,8 @@ class Estimating:
             NotFound: no such chat.
         """
         await self.foreground.calm()
-        return await self.store.read(lambda db: self.estimated(db, chat_id, text))
+        said = self.habits.marker.canonical(text)
+        return await self.store.read(lambda db: self.estimated(db, chat_id, said))
 
     async def worded(self, chat_id: int) -> tuple[Estimate, tuple[Message, ...]]:
         """What would be sent besides the person's words, and how it would read; no words where nothing would

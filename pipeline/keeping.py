@@ -13,18 +13,15 @@ import apsw
 import trio
 
 from pipeline.config_paths import DataPaths
-from pipeline.floor import end_auto
+from pipeline.restoring import Restoring
 from pipeline.seen import open_chat
-from store import backups, snapshot_arrivals, snapshot_files, snapshot_returns, snapshot_uploads, snapshots
+from store import backups, snapshot_files, snapshot_returns, snapshot_uploads, snapshots
 from store.backups import Backup
 from store.errors import FabulaError
-from store.events import MAX_NAME_CHARS
 from store.snapshot_arrivals import Arriving, checked
 from store.snapshot_files import Opened
-from store.snapshot_returns import Origin
 from store.snapshots import Snapshot
 from store.store import Store
-from store.txn import Txn
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +32,6 @@ class Preview:
     kept: Snapshot
     opened: Opened
     only_new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """The chat a snapshot was restored to, and the branch where it is one."""
-
-    chat_id: int
-    branch_id: int | None
 
 
 class Keeping:
@@ -87,31 +76,24 @@ class Keeping:
 
         return await self._store.read(look)
 
-    async def restore(self, path: Path, *, as_branch: bool = False, accept_edited: bool = False) -> Restored:
-        """Restore a snapshot: as a new chat, or as a branch of the chat it was taken of, where the story then
-        goes on.
+    async def restoring(
+        self, path: Path, *, as_branch: bool = False, accept_edited: bool = False
+    ) -> Restoring:
+        """What it takes to restore a snapshot: as a new chat, or as a branch of the chat it was taken of,
+        where the story then goes on. Nothing is changed yet.
 
         Raises:
             Refused: it was edited by hand and that is not accepted, or no branch can be made of it.
-            Invalid, DataFromNewerVersion: it cannot be restored; nothing was changed.
+            Invalid, DataFromNewerVersion: it cannot be restored.
         """
 
-        def look(db: apsw.Connection) -> tuple[Arriving, Origin | None]:
+        def look(db: apsw.Connection) -> Restoring:
             opened = snapshot_files.read(path)
             arriving = checked(opened, accept_edited=accept_edited or as_branch)
-            return arriving, snapshot_returns.origin_of(db, arriving) if as_branch else None
+            origin = snapshot_returns.origin_of(db, arriving) if as_branch else None
+            return Restoring(self._store, arriving, origin)
 
-        arriving, origin = await self._store.read(look)
-
-        def step(txn: Txn) -> Restored:
-            if origin is None:
-                return Restored(snapshot_arrivals.bring_in(txn, arriving), None)
-            open_chat(txn.connection, origin.chat_id)
-            branch_id = snapshot_returns.go_back_to(txn, origin, _name(arriving))
-            end_auto(txn, origin.chat_id)
-            return Restored(origin.chat_id, branch_id)
-
-        return await self._store.writer.submit(step, durable=True)
+        return await self._store.read(look)
 
     async def backups(self) -> Sequence[Backup]:
         """The backups, newest first."""
@@ -130,10 +112,3 @@ def _only_new(db: apsw.Connection, arriving: Arriving) -> str:
     except FabulaError as error:
         return error.message
     return ""
-
-
-def _name(arriving: Arriving) -> str:
-    """What the branch is called, so that it is known again in the tree."""
-    head = arriving.opened.content.head
-    told = " ".join((head.note or head.last_line or head.title).split())
-    return f"snapshot: {told}"[:MAX_NAME_CHARS]

@@ -16,7 +16,9 @@ from pipeline.inference.embedder import Choice, Embedder, open_embedder
 from pipeline.inference.metering import Meter, unmetered
 from pipeline.reembedding import Estimate, Reembedding, Wanted, estimate, model_of, name_of
 from pipeline.replaying import Planned, Replay, Replaying, Stages, planned, replayable
-from pipeline.undertakings import Undertakings, cancel, shown
+from pipeline.restoring import Restored, Restoring
+from pipeline.undertakings import Undertakings
+from store.errors import Refused
 from store.store import Store
 from store.undertakings import Undertaking
 
@@ -63,7 +65,11 @@ class LongWork:
 
     def shown(self) -> list[Undertaking]:
         """What is under way and what was, the newest first."""
-        return shown(self.store)
+        return self.undertakings.shown()
+
+    def under_way(self) -> Undertaking | None:
+        """What is going on now, in whatever process. It is the newest, for there is one at a time."""
+        return next((one for one in self.undertakings.shown(1) if one.state == "running"), None)
 
     async def cancel(self, number: int) -> bool:
         """Ask whoever works on it, in whatever process, to end it; False when it is over already.
@@ -71,7 +77,7 @@ class LongWork:
         Raises:
             NotFound: there is no such work.
         """
-        return await cancel(self.store, number)
+        return await self.undertakings.cancel(number)
 
     def embedders(self) -> dict[str, Choice]:
         """The embedders one may choose between, by the names config.toml has for them."""
@@ -106,6 +112,23 @@ class LongWork:
         """Begin to run a stage again over a chat."""
         replayable(self.stages, asked.stage)
         return await self.undertakings.start(Replaying(self.store, self.stages, asked))
+
+    async def restore(self, what: Restoring) -> int:
+        """Begin to bring a snapshot in."""
+        return await self.undertakings.start(what)
+
+    async def restored(self, what: Restoring) -> Restored:
+        """The same, and wait until it is there; whoever leaves meanwhile does not end it.
+
+        Raises:
+            Refused: it came to another end, which the list of long work tells.
+        """
+        number = await self.restore(what)
+        await self.undertakings.ended(number)
+        if what.restored is None:
+            told = next((one for one in self.shown() if one.id == number), None)
+            raise Refused(told.outcome if told else "It was not restored.", hint=told.hint if told else "")
+        return what.restored
 
     async def check(self) -> int:
         """Begin to compare the projections with the log."""

@@ -4,19 +4,21 @@ A person's choice arrives; the endpoint is opened and asked, written to config.t
 Whatever goes wrong before that leaves everything as it was.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 
 import trio
 
-from pipeline.config_endpoints import Planned, plan_endpoint, save_endpoint
+from pipeline.config_endpoints import plan_endpoint, save_endpoint
 from pipeline.config_paths import DataPaths
 from pipeline.config_sections import EndpointSection
-from pipeline.endpoints import Endpoints, Opened
+from pipeline.endpoints import Endpoints
 from pipeline.inference.discovery import Candidate, Found, discover
+from pipeline.inference.endpoints import Profile
 from pipeline.inference.errors import EndpointFailed
+from pipeline.opened import Opened
 from store.errors import ErrorClass, Invalid
 
 _DO = {
@@ -41,6 +43,8 @@ class Offer:
     looked: bool = False
     changing: trio.Lock = field(default_factory=trio.Lock)
     """Held by whoever rewrites the files."""
+    followers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """Asked to follow what the files say when they say something else."""
 
     async def look(self) -> None:
         """Ask the usual ports; takes less than half a second."""
@@ -57,7 +61,7 @@ class Offer:
         async with self.changing:
             plan = partial(plan_endpoint, name=name, key=key, suggested=self._program_at(section.base_url))
             planned = await trio.to_thread.run_sync(plan, self.paths, self.environ, section)
-            opened = await self._tried(planned)
+            opened = await self.tried(planned.profile)
             with ExitStack() as undone:
                 undone.callback(opened.retire)
                 await trio.to_thread.run_sync(
@@ -67,18 +71,28 @@ class Offer:
                     undone.pop_all()
                     self.endpoints.use(opened)
             self.endpoints.intended = planned.profile
+        await self.written()
 
-    async def _tried(self, planned: Planned) -> Opened:
-        """Open it and ask it; the failure says what to do now."""
+    async def written(self) -> None:
+        """The files say something else: let everybody follow."""
+        for follow in self.followers:
+            await follow()
+
+    async def tried(self, profile: Profile) -> Opened:
+        """Open an endpoint and ask it before anything is written.
+
+        Raises:
+            FabulaError: it cannot be had; the hint says what to do now.
+        """
         try:
-            opened = await self.endpoints.open(planned.profile)
+            opened = await self.endpoints.open(profile)
         except EndpointFailed as error:
             error.hint = _DO.get(error.error_class, error.hint)
             raise
         if not opened.endpoint.model:
             opened.retire()
             raise Invalid(
-                f"The server at {planned.profile.base_url} does not say which models it has.",
+                f"The server at {profile.base_url} does not say which models it has.",
                 hint="Check the address, or name the model.",
             )
         return opened

@@ -35,6 +35,7 @@ from store.txn import Txn
 from store.views import Chat
 
 T = TypeVar("T")
+SHOWN_CHARS = 80
 EXAMPLES = "“next morning”, “two hours later”, “at midnight” or “a week later”"
 
 
@@ -192,7 +193,7 @@ def _spoken(chat: Chat) -> None:
 def _auto_turns(turns: int, *, least: int) -> AutoModeSet:
     if not least <= turns <= MAX_AUTO_TURNS:
         raise Invalid(
-            f"turns is {turns}, and that many the bots cannot speak by themselves.",
+            f"The bots cannot speak {turns} turns by themselves.",
             hint=f"Give a number from {least} to {MAX_AUTO_TURNS}.",
         )
     return AutoModeSet(turns=turns)
@@ -201,15 +202,20 @@ def _auto_turns(turns: int, *, least: int) -> AutoModeSet:
 def _length(chat: Chat, mode: SkipMode, words: str, minutes: int | None) -> int:
     """How long the skip is, if it is one."""
     if len(words) > MAX_SHORT_CHARS:
-        raise Invalid(f"words has {len(words)} characters.", hint=f"Use at most {MAX_SHORT_CHARS}.")
+        raise Invalid(
+            f"The words have {len(words)} characters; that is more than anybody needs to say when.",
+            hint=f"Use at most {MAX_SHORT_CHARS}.",
+        )
     length = story_time.minutes_until(words, chat.clock) if minutes is None else minutes
+    said = f"words “{words[:SHOWN_CHARS]}”"
+    asked = f"the {said}" if minutes is None else f"{minutes} minutes"
     if length is None:
-        told = f"words is {words!r}, and tells no time" if words else "Neither words nor minutes are given"
+        told = f"The {said} tell no time" if words else "Nothing says how much later: no words, no minutes"
         raise Invalid(f"{told}.", hint=f"Say how much later, for example {EXAMPLES}, or give minutes.")
     if length < 1:
         raise Invalid(
-            f"minutes is {length}: a skip goes forward.",
-            hint="Give at least 1. To go back in the story, rewind to a turn.",
+            f"A skip goes forward, and {asked} do not.",
+            hint="Say what is at least a minute later. To go back in the story, rewind to a turn.",
         )
     if length > MAX_SKIP:
         raise Invalid(

@@ -1,11 +1,26 @@
-"""Placing a chat that began nowhere: its place is named by hand, and the story goes on there."""
+"""Placing: what a place is known by; and a chat that began nowhere, whose place is named by hand."""
 
-from store import relations
+import apsw
+
+from pipeline.whom import folded
+from store import places, relations
 from store.errors import Refused
 from store.events import ActivityChanged, Container, ContainerCreated, SceneClosed, SceneOpened
 from store.rows import row
 from store.txn import Txn
 from store.views import Chat
+
+
+def same_name(name: str) -> str:
+    """A name as places are told apart by it: upper and lower case and "the" make no difference."""
+    return folded(name).removeprefix("the ")
+
+
+def known_by(db: apsw.Connection, chat_id: int, name: str) -> list[int]:
+    """The containers of that name, the newest first."""
+    wanted = same_name(name)
+    known = reversed(places.places(db, chat_id))
+    return [one.id for one in known if same_name(one.container.name) == wanted]
 
 
 def settle(txn: Txn, chat: Chat, container: Container) -> int:

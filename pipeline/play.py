@@ -12,6 +12,7 @@ from typing import TypeVar
 from pipeline import beginning
 from pipeline.floor import end_auto
 from pipeline.foreground import Foreground
+from pipeline.habits import Habits
 from pipeline.passing import return_to_scene
 from pipeline.seen import open_chat
 from pipeline.stage import Lane
@@ -51,8 +52,11 @@ class Sent:
 class Play:
     """What the page, the JSON interface and the command line submit."""
 
-    def __init__(self, store: Store, foreground: Foreground | None = None) -> None:
+    def __init__(
+        self, store: Store, foreground: Foreground | None = None, habits: Habits | None = None
+    ) -> None:
         self._store = store
+        self._habits = habits or Habits()
         self.foreground = foreground or Foreground()
 
     async def author_bot(self, bot: BotAuthored) -> int:
@@ -152,9 +156,10 @@ class Play:
         await self._do(step)
 
     async def send_turn(self, chat_id: int, text: str, *, key: str | None = None) -> Sent:
-        """Accept a turn. The same key again returns the first answer and changes nothing. The turn's request
-        to the model goes first: it is waited for, though not for long, because telling the person that the
-        turn has arrived takes time on the same processor.
+        """Accept a turn; what is out of character is kept between the marks the log knows. The same key again
+        returns the first answer and changes nothing. The turn's request to the model goes first: it is waited
+        for, though not for long, because telling the person that the turn has arrived takes time on the same
+        processor.
 
         Raises:
             NotFound: no such chat; Refused: it is archived, or its opening is not agreed on; Conflict: the
@@ -165,8 +170,9 @@ class Play:
                 f"The Idempotency-Key has {len(key)} characters.",
                 hint=f"Use 1 to {MAX_KEY_CHARS} characters.",
             )
-        turn = TurnUser(text=text)
-        accepted = await self._do(lambda txn: _accept(txn, chat_id, turn, key))
+        digest = hashlib.sha256(f"{chat_id}\n{TurnUser(text=text).text}".encode()).hexdigest()
+        turn = TurnUser(text=self._habits.marker.canonical(text))
+        accepted = await self._do(lambda txn: _accept(txn, chat_id, turn, key, digest))
         await self.foreground.calm(within_s=STEP_BACK_S)
         return accepted
 
@@ -185,8 +191,8 @@ class Play:
         return await self._store.writer.submit(step, durable=True)
 
 
-def _accept(txn: Txn, chat_id: int, turn: TurnUser, key: str | None) -> Sent:
-    digest = hashlib.sha256(f"{chat_id}\n{turn.text}".encode()).hexdigest()
+def _accept(txn: Txn, chat_id: int, turn: TurnUser, key: str | None, digest: str) -> Sent:
+    """`digest` is that of what was sent, whatever marks held then."""
     behind = _unanswered(txn, chat_id)
     if key is not None:
         earlier = row(txn.connection, "SELECT digest, event_id FROM submission WHERE key = ?", (key,))

@@ -4,16 +4,18 @@ Whatever else is recorded with an act answers it, so that Undo takes back the wh
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from pipeline.cast import cast_of
+from pipeline.just_created import naming
 from pipeline.plot import conditions
 from pipeline.plot.due import fired, started
 from pipeline.plot.ending import acquired, completed, ended, holders
 from pipeline.plot.planning import checked, effects_checked, still_open
 from pipeline.plot.standing import Standing
 from pipeline.seen import Aspect, agreed, entity_named, named, open_chat
-from store import plot
+from store import memories, plot
 from store.errors import Conflict, Invalid, Refused
 from store.events import (
     Effect,
@@ -120,7 +122,15 @@ class Plotting:
             over = StoryEventCompleted(story_event_id=event.id, gist=gist.strip(), reason=BY_HAND)
             saw = cast_of(txn.connection, chat, sorted(set(event.present) & set(chat.cast))).names
             told = completed(
-                chat, event, over, survives, standing, there=chat.cast, witnesses=saw, drew_on=(event.id,)
+                chat,
+                event,
+                over,
+                survives,
+                standing,
+                there=chat.cast,
+                witnesses=saw,
+                pins=partial(memories.pinned, txn.connection, chat.id),
+                drew_on=(event.id,),
             )
             completed_id = _told(txn, chat, told)
             _follow(txn, chat.id, event.id, completed_id)
@@ -193,8 +203,10 @@ NOTHING_TO_DO = "Nothing is to be done."
 def _told(txn: Txn, chat: Chat, payloads: Iterator[Payload]) -> int:
     """Record an act, and what follows from it as its answers; returns the id of the act."""
     act = txn.append(next(payloads), chat_id=chat.id)
+    created: dict[type[Payload], int] = {}
     for payload in payloads:
-        txn.append(payload, chat_id=chat.id, cause_id=act.id)
+        event = txn.append(naming(payload, created), chat_id=chat.id, cause_id=act.id)
+        created[type(payload)] = event.id
     return act.id
 
 

@@ -13,6 +13,7 @@ import apsw
 
 from pipeline.floor import forget_auto, quiet
 from pipeline.forking import fork, go_on_from, short
+from pipeline.prompt.ooc import KEPT, Marker
 from pipeline.seen import open_chat
 from store import history, log, snapshots, views
 from store.errors import Conflict, NotFound, Refused
@@ -48,8 +49,9 @@ class Falls:
 class Rewriting:
     """What the page, the JSON interface and the command line submit about turns that are already told."""
 
-    def __init__(self, store: Store, snapshots_folder: Path) -> None:
+    def __init__(self, store: Store, snapshots_folder: Path, marker: Marker = KEPT) -> None:
         self._store = store
+        self._marker = marker
         self._snapshots = snapshots_folder
 
     async def regenerate(self, chat_id: int, turn_id: int, *, extend: bool = False, branch: str = "") -> int:
@@ -103,7 +105,7 @@ class Rewriting:
 
     async def edit(self, chat_id: int, turn_id: int, text: str) -> int | None:
         """Other words for a turn; what came of the old ones stays until a stage is replayed."""
-        edited = TurnEdited(turn_id=turn_id, text=text)
+        edited = TurnEdited(turn_id=turn_id, text=self._marker.canonical(text))
 
         def step(txn: Txn) -> int | None:
             turn = live_turn(txn.connection, chat_id, turn_id)

@@ -5,7 +5,7 @@ What is to be done arrives as an object with `work`; its progress and its end go
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,11 +17,15 @@ from store.errors import Conflict, FabulaError, NotFound, alone
 from store.locks import try_lock
 from store.store import Store
 from store.txn import Txn
-from store.undertakings import GO_ON, PROCESS_ENDED, State, Undertaking
+from store.undertakings import KEPT, PROCESS_ENDED, State, Undertaking, to_go_on
 
 TELL_S = 0.3
 """How often progress is written down, and a request to stop looked for."""
 Watch = Callable[[int, int], None]
+
+
+class Stopped(Exception):
+    """Somebody has asked for the end of the work."""
 
 
 @dataclass
@@ -31,6 +35,19 @@ class Report:
     watch: Watch = lambda _done, _total: None
     done: int = 0
     total: int = 0
+    number: int = 0
+    """What the work is called in the ledger of long work."""
+    stop: bool = False
+    over: trio.Event = field(default_factory=trio.Event)
+
+    def check(self) -> None:
+        """For work that cannot be cancelled where it stands.
+
+        Raises:
+            Stopped: it is to end.
+        """
+        if self.stop:
+            raise Stopped
 
     def __call__(self, done: int, total: int) -> None:
         self.done, self.total = done, total
@@ -65,14 +82,15 @@ async def undertake(
     store: Store,
     what: Work,
     *,
-    watch: Watch = lambda _done, _total: None,
-    task_status: trio.TaskStatus[int] = trio.TASK_STATUS_IGNORED,
+    report: Report | None = None,
+    begun: Callable[[int], None] = lambda _number: None,
 ) -> Undertaking:
     """Do a piece of long work to whatever end it comes; its number is told as soon as it has begun.
 
     Raises:
         Conflict: other long work is under way on this database.
     """
+    report = report or Report()
     lock = try_lock(undertakings.lock_path(store.path))
     if lock is None:
         raise Conflict(
@@ -81,9 +99,9 @@ async def undertake(
         )
     with lock:
         number = await store.writer.submit(lambda txn: undertakings.begin(txn, what.kind, what.asked()))
-        report = Report(watch)
-        task_status.started(number)
-        ended = _End("interrupted", PROCESS_ENDED, GO_ON)
+        report.number = number
+        begun(number)
+        ended = _End("interrupted", PROCESS_ENDED, to_go_on(what.kind))
         try:
             ended = await _worked(store, number, what, report)
         finally:
@@ -100,11 +118,13 @@ def _close(txn: Txn, *, number: int, report: Report, ended: _End) -> None:
 
 
 async def _worked(store: Store, number: int, what: Work, report: Report) -> _End:
-    ended = _End("cancelled", "Cancelled.", GO_ON)
+    ended = _End("cancelled", "Cancelled.", to_go_on(what.kind))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_keep_told, store, number, report, nursery.cancel_scope)
         try:
             ended = _End("done", await what.work(report))
+        except Stopped:
+            pass
         except Exception as error:  # whatever it is, the program and its other work go on
             ended = _failed(what, number, alone(error))
         nursery.cancel_scope.cancel()
@@ -125,6 +145,8 @@ async def _keep_told(store: Store, number: int, report: Report, scope: trio.Canc
     while True:
         found = undertakings.undertaking(store.hot, number)
         if found is not None and found.stop:
+            report.stop = True
+        if report.stop:
             scope.cancel()
         now = (report.done, report.total)
         if now != told:
@@ -135,9 +157,9 @@ async def _keep_told(store: Store, number: int, report: Report, scope: trio.Canc
         await trio.sleep(TELL_S)
 
 
-def shown(store: Store) -> list[Undertaking]:
-    """All long work, the newest first; what nobody works on any more is told as interrupted."""
-    found = undertakings.listed(store.hot)
+def shown(store: Store, limit: int = KEPT) -> list[Undertaking]:
+    """Long work, the newest first; what nobody works on any more is told as interrupted."""
+    found = undertakings.listed(store.hot, limit)
     if not any(one.state == "running" for one in found):
         return found
     lock = try_lock(undertakings.lock_path(store.path))
@@ -166,6 +188,8 @@ class Undertakings:
     store: Store
     listeners: list[Callable[[], None]] = field(default_factory=list)
     """Called when a piece of work has ended."""
+    _report: Report = field(default_factory=Report)
+    """How far the work of this process is: known also while a single step of it holds the writer."""
     _nursery: trio.Nursery | None = None
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -186,7 +210,41 @@ class Undertakings:
         number: int = await self._nursery.start(self._undertake, what)
         return number
 
+    async def ended(self, number: int) -> None:
+        """Wait until a piece of this process's work is over."""
+        if self._report.number == number:
+            await self._report.over.wait()
+
+    def shown(self, limit: int = KEPT) -> list[Undertaking]:
+        """Long work, the newest first, in whatever process; that of this one as far as it is now."""
+        return [self._now(one) for one in shown(self.store, limit)]
+
+    def _now(self, one: Undertaking) -> Undertaking:
+        report = self._report
+        if one.id != report.number or one.state != "running":
+            return one
+        return replace(one, done=report.done, total=report.total, stop=one.stop or report.stop)
+
+    async def cancel(self, number: int) -> bool:
+        """Ask whoever works on it, in whatever process, to end it; False when it is over already.
+
+        Raises:
+            NotFound: there is no such work.
+        """
+        here = number == self._report.number and not self._report.over.is_set()
+        self._report.stop |= here
+        return await cancel(self.store, number) or here
+
     async def _undertake(self, what: Work, *, task_status: trio.TaskStatus[int]) -> None:
-        await undertake(self.store, what, task_status=task_status)
+        report = Report()
+
+        def begun(number: int) -> None:
+            self._report = report
+            task_status.started(number)
+
+        try:
+            await undertake(self.store, what, report=report, begun=begun)
+        finally:
+            report.over.set()
         for listener in tuple(self.listeners):
             listener()

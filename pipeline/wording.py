@@ -44,6 +44,7 @@ THINGS: Mapping[str, tuple[str, str]] = {
     "container.changed": ("change of a place", "changes of places"),
     "scene.opened": ("beginning of a scene", "beginnings of scenes"),
     "scene.closed": ("end of a scene", "ends of scenes"),
+    "scene.edited": ("change of a scene", "changes of scenes"),
     "scene.summarized": ("summary of a scene", "summaries of scenes"),
     "world.changed": ("change of time or weather", "changes of time or weather"),
     "guest.added": ("arrival of a guest", "arrivals of guests"),

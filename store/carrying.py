@@ -1,8 +1,8 @@
 """Carrying over: what a person corrected in an outcome, for the outcome that takes its place.
 
-A stage that runs again records its memories, facts, places, story events and threads anew, under new ids,
-while a person's corrections name the old ones. What is found again is corrected again as the person had left
-it.
+A stage that runs again records its memories, facts, places, scenes, story events and threads anew, under new
+ids, while a person's corrections name the old ones. What is found again is corrected again as the person had
+left it.
 """
 
 from collections.abc import Iterator, Mapping, Set
@@ -23,6 +23,8 @@ from store.events import (
     MemoryWitnessChanged,
     MemoryWritten,
     Payload,
+    SceneEdited,
+    SceneOpened,
     StoryEventCancelled,
     StoryEventCompleted,
     StoryEventEdited,
@@ -50,6 +52,7 @@ ASPECTS: Mapping[type[Payload], tuple[str, str]] = {
     MemoryWitnessChanged: ("memory_id", "witnesses"),
     EdgeFactRemoved: ("fact_id", "removed"),
     ContainerChanged: ("container_id", "place"),
+    SceneEdited: ("scene_id", "words"),
     StoryEventEdited: ("story_event_id", "plan"),
     StoryEventCompleted: ("story_event_id", "end"),
     StoryEventCancelled: ("story_event_id", "end"),
@@ -57,6 +60,8 @@ ASPECTS: Mapping[type[Payload], tuple[str, str]] = {
     ThreadClosed: ("thread_id", "end"),
 }
 """Correction → the field that names what is corrected, and what of it: of one aspect the last word counts."""
+PARTIAL = (SceneEdited, ThreadUpdated)
+"""Corrections that leave what they do not name as it was: all of them count, in their order."""
 
 
 def corrections(db: apsw.Connection, claim: Claim) -> Corrections:
@@ -95,6 +100,8 @@ def _things(event: Event[Any]) -> Iterator[tuple[Key, int]]:
             yield ("memory_id", memory.owner_id, memory.turn_id, memory.form), event.id
         case ContainerCreated() as created:
             yield ("container_id", _plain(created.container.name)), event.id
+        case SceneOpened():
+            yield ("scene_id",), event.id
         case StoryEventPlanned() as planned:
             yield ("story_event_id", _plain(planned.plan.title)), event.id
         case ThreadOpened() as opened:
@@ -132,5 +139,7 @@ def _by_hand(
         thing = (field, getattr(event.payload, field))
         manual = getattr(event.payload, "by", "manual") == "manual"
         if thing in named and manual and (event.cause_id in recorded or is_live(db, event.id)):
+            if isinstance(event.payload, PARTIAL):
+                aspect = f"{aspect} {event.id}"
             last.setdefault(thing, {})[aspect] = event.payload
     return last

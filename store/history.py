@@ -35,6 +35,7 @@ CORRECTIONS = (
     "memory.unpinned",
     "memory.witness_changed",
     "scene.closed",
+    "scene.edited",
     "scene.opened",
     "significance.scored",
     "time.skip_requested",

@@ -25,7 +25,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Scene:
     """A scene; `closed_by` is the event that closed it, `present` who is in it, if not everyone;
-    the clocks say when it opened and closed."""
+    the clocks say when it opened and closed; `significance` is what a person said of it, if they did."""
 
     id: int
     chat_id: int
@@ -35,12 +35,15 @@ class Scene:
     reason: str
     clock: int = 0
     closed_clock: int | None = None
+    significance: int | None = None
+    changed_by: int = 0
     present: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SceneSummary:
-    """A closed scene as one of its witnesses tells it."""
+    """A closed scene as one of its witnesses tells it; `memory_id` is the same as that witness keeps it,
+    `changed_by` the event that last changed the words."""
 
     id: int
     scene_id: int
@@ -48,6 +51,8 @@ class SceneSummary:
     summary: str
     quotes: tuple[str, ...]
     drew_on: tuple[int, ...]
+    memory_id: int | None = None
+    changed_by: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +63,14 @@ class World:
 
 
 CONTAINER = "id, name, description, slots, moving, public, audible_range, changed_by"
-SCENE = "id, chat_id, container_id, title, closed_by, reason, clock, closed_clock, present"
-SUMMARY = "id, scene_id, owner_id, summary, quotes, drew_on"
+SCENE = (
+    "id, chat_id, container_id, title, closed_by, reason, clock, closed_clock, significance, changed_by,"
+    " present"
+)
+SUMMARY = (
+    "scene_summary.id, scene_summary.scene_id, scene_summary.owner_id, summary, quotes,"
+    " scene_summary.drew_on, memory_id, coalesce(memory.changed_by, scene_summary.id)"
+)
 
 
 def _place(found: Row) -> Place:
@@ -132,17 +143,33 @@ def perceived(db: apsw.Connection, scene_id: int) -> list[tuple[int, ...]]:
 
 
 def summaries(db: apsw.Connection, chat_id: int, owner_id: int, *, limit: int = 3) -> list[SceneSummary]:
-    """The owner's own summaries of the last scenes, oldest of them first."""
+    """The owner's own summaries of the last scenes that it remembers, oldest of them first."""
     found = rows(
         db,
-        f"SELECT {SUMMARY} FROM scene_summary WHERE chat_id = ? AND owner_id = ?"
-        " ORDER BY scene_id DESC LIMIT ?",
+        f"SELECT {SUMMARY} FROM scene_summary LEFT JOIN memory ON memory.id = memory_id"
+        " WHERE scene_summary.chat_id = ?1 AND scene_summary.owner_id = ?2 AND (memory_id IS NULL"
+        " OR EXISTS (SELECT 1 FROM json_each(memory.witnesses) WHERE value = ?2))"
+        " ORDER BY scene_summary.scene_id DESC LIMIT ?3",
         (chat_id, owner_id, limit),
     )
-    told = [
-        SceneSummary(*(*one[:-2], tuple(json.loads(one[-2])), tuple(json.loads(one[-1])))) for one in found
-    ]
-    return told[::-1]
+    return [_summary(one) for one in found][::-1]
+
+
+def all_summaries(db: apsw.Connection, chat_id: int) -> list[SceneSummary]:
+    """Everybody's, for the person's own view; never for an entity's prompt."""
+    found = rows(
+        db,
+        f"SELECT {SUMMARY} FROM scene_summary LEFT JOIN memory ON memory.id = memory_id"
+        " WHERE scene_summary.chat_id = ? ORDER BY scene_summary.scene_id, scene_summary.owner_id",
+        (chat_id,),
+    )
+    return [_summary(one) for one in found]
+
+
+def _summary(found: Row) -> SceneSummary:
+    summary_id, scene_id, owner_id, summary, quotes, drew_on, memory_id, changed_by = found
+    learnt = (tuple(json.loads(quotes)), tuple(json.loads(drew_on)))
+    return SceneSummary(summary_id, scene_id, owner_id, summary, *learnt, memory_id, changed_by)
 
 
 def summarized_scenes(db: apsw.Connection, chat_id: int, owner_id: int) -> frozenset[int]:

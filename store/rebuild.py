@@ -53,14 +53,16 @@ def rebuild(db: apsw.Connection, progress: Progress = lambda _: None) -> int:
     return folded
 
 
-def refold(db: apsw.Connection, chat_id: int) -> None:
-    """Fold one chat's log from its beginning, within the caller's transaction."""
+def refold(db: apsw.Connection, chat_id: int, progress: Progress = lambda _: None) -> None:
+    """Fold one chat's log from its beginning, within the caller's transaction; what `progress` raises
+    ends it."""
     counting = live.of_log(db, chat_id)
     clear_chat(db, chat_id)
     live.store(db, chat_id, counting)
     trail.begin(db, chat_id, log.position(db) + 1, anew=True)
-    for event in live.counting(db, log.all_of_chat(db, chat_id), {chat_id: counting}):
+    for folded, event in enumerate(live.counting(db, log.all_of_chat(db, chat_id), {chat_id: counting}), 1):
         project(db, event)
+        progress(folded)
 
 
 def heed(db: apsw.Connection, control: Event[Any]) -> Heeded:

@@ -19,7 +19,7 @@ from store.events import YOU, ChatStarted, Event, kinds
 from store.events.references import Reference, moved
 from store.events.relationships import MAX_FACTS
 from store.projections import project
-from store.rebuild import refold, scratch
+from store.rebuild import Progress, refold, scratch
 from store.rows import row, rows
 from store.snapshot_files import EventLine, Opened, RunLine, compact, newer
 from store.snapshots import Known, unknown_references
@@ -182,8 +182,9 @@ class _Moves:
         return None if number is None else number + self.runs
 
 
-def bring_in(txn: Txn, arriving: Arriving) -> int:
-    """Append everything within the step's transaction; returns the id of the new chat.
+def bring_in(txn: Txn, arriving: Arriving, progress: Progress = lambda _: None) -> int:
+    """Append everything within the step's transaction; returns the id of the new chat. Each event is told of
+    twice, when it is in the log and when it is folded; what `progress` raises ends it.
 
     A second for every ten thousand events or so, in which nobody else writes.
 
@@ -195,8 +196,9 @@ def bring_in(txn: Txn, arriving: Arriving) -> int:
         for event in arriving.library:
             if not _is_of(event, moves.bots):
                 project(txn.connection, _append(txn, event, moves))
-        chat_id = _append_chat(txn, arriving, moves)
-        refold(txn.connection, chat_id)
+        chat_id = _append_chat(txn, arriving, moves, progress)
+        appended = len(arriving.events)
+        refold(txn.connection, chat_id, lambda folded: progress(appended + folded))
     except (apsw.ConstraintError, apsw.MismatchError, OverflowError) as error:
         _wrong(arriving.opened, "its events do not fit together", f"{type(error).__name__}: {error}")
     return chat_id
@@ -232,15 +234,16 @@ def _is_of(event: Event[Any], bots: dict[int, int]) -> bool:
     return event.id in bots or getattr(event.payload, "bot_id", None) in bots
 
 
-def _append_chat(txn: Txn, arriving: Arriving, moves: _Moves) -> int:
+def _append_chat(txn: Txn, arriving: Arriving, moves: _Moves, progress: Progress) -> int:
     """A run goes in before the first event it recorded, and after the event it answers."""
     chat_id = arriving.events[0].id + moves.events
     waiting = dict(arriving.runs)
-    for event in arriving.events:
+    for appended, event in enumerate(arriving.events, 1):
         run = waiting.pop(event.run_id, None) if event.run_id is not None else None
         if run is not None:
             _append_run(txn, run, chat_id, moves)
         _append(txn, event, moves)
+        progress(appended)
     for run in waiting.values():
         _append_run(txn, run, chat_id, moves)
     return chat_id

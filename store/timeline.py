@@ -1,7 +1,7 @@
 """The timeline: the scenes of a chat as they were told, and what lies between its turns."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -10,15 +10,16 @@ import apsw
 from store import meanwhile, places
 from store.events import YOU
 from store.meanwhile import Skipped
-from store.places import Scene
+from store.places import Scene, SceneSummary
 from store.rows import Row, row, rows
 from store.views import Chat, Turn
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A scene, and of its turns the first, how many there are, who perceived one and the highest
-    significance. `scene` None is what was said before the first one opened."""
+    """A scene, and of its turns the first, how many there are and who perceived one; how much it matters as
+    a person said, or else the highest significance of a turn; what its witnesses tell of it. `scene` None is
+    what was said before the first one opened."""
 
     scene: Scene | None
     clock: int
@@ -26,6 +27,12 @@ class Told:
     turns: int = 0
     significance: int = 0
     present: frozenset[int] = field(default_factory=frozenset)
+    summaries: tuple[SceneSummary, ...] = ()
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether its significance was set by hand."""
+        return self.scene is not None and self.scene.significance is not None
 
 
 def told(db: apsw.Connection, chat_id: int) -> list[Told]:
@@ -47,7 +54,17 @@ def told(db: apsw.Connection, chat_id: int) -> list[Told]:
             significance=max(known.significance, significance or 0),
             present=known.present | frozenset(json.loads(present)),
         )
-    return sorted(of.values(), key=lambda one: one.scene.id if one.scene else 0)
+    summaries: dict[int, tuple[SceneSummary, ...]] = {}
+    for told_of in places.all_summaries(db, chat_id):
+        summaries[told_of.scene_id] = (*summaries.get(told_of.scene_id, ()), told_of)
+    return [_as_said(of[key], summaries) for key in sorted(of, key=lambda key: key or 0)]
+
+
+def _as_said(one: Told, summaries: Mapping[int, tuple[SceneSummary, ...]]) -> Told:
+    if one.scene is None:
+        return one
+    judged = one.significance if one.scene.significance is None else one.scene.significance
+    return replace(one, significance=judged, summaries=summaries.get(one.scene.id, ()))
 
 
 class Moment(NamedTuple):

@@ -20,6 +20,9 @@ KEPT = 50
 MAX_ID = 2**62
 PROCESS_ENDED = "Its process ended."
 GO_ON = "What was done is kept: start it again to go on."
+NOTHING_LEFT = "Nothing of it was kept: start it again."
+WHOLE = frozenset({"restore"})
+"""Kinds that are done in one transaction or not at all."""
 COLUMNS = "id, kind, asked, state, done, total, stop, outcome, hint, began_at, ended_at"
 
 
@@ -59,18 +62,23 @@ def begin(txn: Txn, kind: str, asked: dict[str, Any]) -> int:
 
 def interrupt(txn: Txn, *, upto: int) -> None:
     """Record that what says `running`, up to a number, is not: nobody holds the lock."""
-    txn.execute(
-        "UPDATE undertaking SET state = 'interrupted', ended_at = ?, outcome = ?, hint = ?"
-        " WHERE state = 'running' AND id <= ?",
-        (txn.now, PROCESS_ENDED, GO_ON, upto),
+    left = rows(
+        txn.connection, "SELECT id, kind FROM undertaking WHERE state = 'running' AND id <= ?", (upto,)
     )
+    for number, kind in left:
+        end(txn, number, "interrupted", PROCESS_ENDED, to_go_on(kind))
+
+
+def to_go_on(kind: str) -> str:
+    """What is left of work that was cut short, and how to have it after all."""
+    return NOTHING_LEFT if kind in WHOLE else GO_ON
 
 
 def interrupted(one: Undertaking) -> Undertaking:
     """The same, as it stands when nobody holds the lock."""
     if one.state != "running":
         return one
-    return replace(one, state="interrupted", outcome=PROCESS_ENDED, hint=GO_ON)
+    return replace(one, state="interrupted", outcome=PROCESS_ENDED, hint=to_go_on(one.kind))
 
 
 def tell(txn: Txn, undertaking_id: int, done: int, total: int) -> None:
@@ -88,10 +96,18 @@ def ask_to_stop(txn: Txn, undertaking_id: int) -> bool:
 
 
 def end(txn: Txn, undertaking_id: int, state: State, outcome: str, hint: str = "") -> None:
-    """Record how it ended."""
+    """Record how it ended, unless that is recorded already."""
     txn.execute(
-        "UPDATE undertaking SET state = ?, outcome = ?, hint = ?, ended_at = ? WHERE id = ?",
+        "UPDATE undertaking SET state = ?, outcome = ?, hint = ?, ended_at = ?"
+        " WHERE id = ? AND state = 'running'",
         (state, outcome, hint, txn.now, undertaking_id),
+    )
+
+
+def made(txn: Txn, undertaking_id: int, chat_id: int) -> None:
+    """Beside what was asked for, the chat that came of it."""
+    txn.execute(
+        "UPDATE undertaking SET asked = json_set(asked, '$.made', ?) WHERE id = ?", (chat_id, undertaking_id)
     )
 
 

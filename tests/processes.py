@@ -47,9 +47,11 @@ class FakeProcess:
     def script(self, *behaviours: dict[str, Any]) -> None:
         httpx.post(f"{self.base_url}/__script", content=json.dumps(behaviours)).raise_for_status()
 
-    def judge(self, decided: dict[str, object]) -> None:
-        """Decisions whose prompt has one of these words are answered so; they are kept out of the script."""
-        answered = {word: {"text": json.dumps(answer)} for word, answer in decided.items()}
+    def judge(self, decided: dict[str, object], *, held: bool = False) -> None:
+        """Decisions whose prompt has one of these words are answered so, or once they are released; they are
+        kept out of the script."""
+        when = {"stall_after": 0} if held else {}
+        answered = {word: {"text": json.dumps(answer), **when} for word, answer in decided.items()}
         httpx.post(f"{self.base_url}/__judge", content=json.dumps(answered)).raise_for_status()
 
     def release(self) -> None:

@@ -42,9 +42,11 @@ async def restore_snapshot(request: Request) -> Response:
     wanted = await body(request, RestoreIn)
     keeping = engine_of(request).keeping
     path = keeping.named(request.path_params["file"]).path
-    restored = await keeping.restore(
+    restoring = await keeping.restoring(
         path, as_branch=wanted.to == "branch", accept_edited=wanted.accept_edited
     )
+    longwork = engine_of(request).longwork
+    restored = await (longwork.restored(restoring) if restoring.is_long else restoring.at_once())
     return answer(restored, RestoredOut, status=201)
 
 

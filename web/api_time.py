@@ -26,7 +26,7 @@ async def show_time(request: Request) -> Response:
             clock=chat.clock,
             told=story_time.told(chat.clock),
             auto_left=chat.auto_left,
-            auto_stops_on_typing=engine.auto_stops_on_typing,
+            auto_stops_on_typing=engine.habits.auto_stops_on_typing,
             without_you=YOU not in chat.cast,
             skips=[SkipOut.model_validate(one) for one in meanwhile.skips(db, chat_id)],
             digests=[DigestOut.model_validate(one) for one in meanwhile.digests(db, chat_id)],

@@ -101,14 +101,18 @@ async def preview(request: Request) -> Response:
 
 
 async def restore(request: Request) -> Response:
-    """Restore it, and go to where the story goes on."""
+    """Restore it, and go to where the story goes on; a long one is long work, which leads there when done."""
     keeping = engine_of(request).keeping
     path = keeping.named(request.path_params["file"]).path
     typed = Typed(await typed_texts(request))
     try:
-        restored = await keeping.restore(
+        restoring = await keeping.restoring(
             path, as_branch=typed.text("to") == "branch", accept_edited=bool(typed.text("accept_edited"))
         )
+        if restoring.is_long:
+            number = await engine_of(request).longwork.restore(restoring)
+            return RedirectResponse(f"/work?follow={number}", status_code=303)
+        restored = await restoring.at_once()
     except FabulaError as error:
         return await _previewed(request, error)
     return RedirectResponse(f"/chats/{restored.chat_id}", status_code=303)

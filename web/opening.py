@@ -14,9 +14,11 @@ from store import views
 from store.errors import FabulaError
 from store.events import YOU, Opening
 from store.views import Chat
+from web import planned
 from web.errors import invalid, status_of, told
 from web.models_state import NamedOut
 from web.operation import engine_of
+from web.planned import Known
 from web.state import names_of
 from web.templates import page
 from web.typed import KEY, Texts, Typed, typed_texts
@@ -37,8 +39,10 @@ def shown_opening(db: apsw.Connection, chat: Chat, typed: Typed) -> dict[str, An
         for other in people
         if one.id != other.id and (one.id != YOU or (one.id, other.id) in seeds)
     ]
+    known = Known(chat.clock, names, {})
     return {
         "chat": chat,
+        "waits": lambda plan: planned.waits_for(plan, known),
         "opening": proposal,
         "nothing_read": proposal == Opening(),
         "people": people,
@@ -108,8 +112,9 @@ def _story_events(texts: Texts, chat: Chat) -> Iterator[dict[str, Any]]:
     for number, plan in enumerate(proposed):
         title = _text(texts, f"event-{number}")
         if title:
-            told = _text(texts, f"event-told-{number}")
-            yield plan.model_dump() | {"title": title, "description": told}
+            told = {"title": title, "description": _text(texts, f"event-told-{number}")}
+            waits = {} if _text(texts, f"event-waits-{number}") else {"triggers": (), "preconditions": ()}
+            yield plan.model_dump() | told | waits
 
 
 def _text(texts: Texts, name: str) -> str:

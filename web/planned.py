@@ -82,6 +82,16 @@ def condition_rows(name: str, held: Sequence[Condition], known: Known, typed: Te
     return [*shown, *({"kind": "", "what": ""} for _ in range(EMPTY_ROWS))]
 
 
+def waits_for(plan: StoryPlan, known: Known) -> str:
+    """When a plan begins by itself, as a sentence goes on after "it begins"."""
+
+    def told(held: Sequence[Condition], between: str) -> str:
+        return between.join(f"{CONDITIONS[one.kind]} {_what(one, known)}" for one in held)
+
+    begins = f"as soon as {told(plan.triggers, ', or ')}"
+    return f"{begins}, but only while {told(plan.preconditions, ', and ')}" if plan.preconditions else begins
+
+
 def effect_rows(name: str, held: Sequence[Effect], typed: Texts | None) -> list[Row]:
     shown = _typed_rows(name, COLUMNS, typed) if typed is not None else list(map(_effect_row, held))
     return [*shown, *(dict.fromkeys(COLUMNS, "") for _ in range(EMPTY_ROWS))]

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from pipeline.config_sections import HOUSE_SAMPLER, File
 from pipeline.inference.errors import without_userinfo
-from pipeline.settings import SECTIONS, Section
+from pipeline.settings import SECTIONS, Holds, Section
 from pipeline.trial import Finding
 from store.errors import FabulaError, Invalid
 from web.errors import invalid, status_of, told
@@ -25,7 +25,11 @@ from web.templates import page
 from web.typed import Texts, typed_texts
 
 PATH = "/settings"
-SAVED = {"now": "Saved. It holds from the next reply on.", "later": "Saved. It holds from the next start on."}
+SAVED: Mapping[str, str] = {
+    "now": "Saved. It holds from the next reply or decision on.",
+    "later": "Saved. The process that works takes it up at its next start.",
+    "reembed": "Saved. It holds at once, but for who embeds: the model before goes on until all is embedded.",
+}
 ENDPOINT = "endpoints"
 
 
@@ -35,7 +39,7 @@ class Setting:
 
     name: str
     label: str
-    kind: Literal["number", "whole", "endpoint", "embedder", "layout", "lines"]
+    kind: Literal["number", "whole", "endpoint", "embedder", "layout", "lines", "switch", "mark"]
     hint: str = ""
 
 
@@ -46,7 +50,7 @@ FORMS: Mapping[Section, tuple[str, Sequence[Setting]]] = {
             Setting("narrate", "Narrates", "endpoint", "the embedded model where nothing is chosen"),
             Setting("classify", "Decides", "endpoint", "the narrator where nothing is chosen"),
             Setting("fallback", "Asked when a decision is refused", "endpoint"),
-            Setting("embed", "Embeds memories", "embedder"),
+            Setting("embed", "Embeds memories", "embedder", "another model, once all is embedded with it"),
             Setting("text_weight", "Words against meaning", "number", "0 to 1; 0.3 for a strong embedder"),
         ),
     ),
@@ -73,6 +77,14 @@ FORMS: Mapping[Section, tuple[str, Sequence[Setting]]] = {
         ),
     ),
     "prompt": ("The prompt", (Setting("layout", "Layout", "layout"),)),
+    "play": (
+        "Playing",
+        (
+            Setting("ooc_begins", "Out of character begins with", "mark", "such as [[; (( always does, too"),
+            Setting("ooc_ends", "and ends with", "mark", "such as ]]"),
+            Setting("auto_stops_on_typing", "Beginning to write ends auto-mode", "switch"),
+        ),
+    ),
 }
 
 
@@ -101,7 +113,7 @@ class SettingsOut(BaseModel):
     """What config.toml says, section by section; null where a setting is left to its default."""
 
     endpoints: list[KnownEndpointOut]
-    sections: dict[str, dict[str, str | int | float | list[str] | None]]
+    sections: dict[str, dict[str, bool | int | float | str | list[str] | None]]
 
 
 class FindingsOut(BaseModel):
@@ -152,8 +164,8 @@ async def change_endpoint(request: Request) -> Response:
     return await list_settings(request)
 
 
-async def _change_endpoint(request: Request, wanted: EndpointChangeIn) -> None:
-    await engine_of(request).settings.change_endpoint(
+async def _change_endpoint(request: Request, wanted: EndpointChangeIn) -> Holds:
+    return await engine_of(request).settings.change_endpoint(
         request.path_params["name"],
         model=wanted.model.strip(),
         context_tokens=wanted.context_tokens,
@@ -162,7 +174,8 @@ async def _change_endpoint(request: Request, wanted: EndpointChangeIn) -> None:
 
 
 async def show(request: Request) -> Response:
-    return await _page(request, saved=SAVED.get(request.query_params.get("saved", ""), ""))
+    holds = request.query_params.get("saved", "")
+    return await _page(request, saved=SAVED.get(holds, ""), reembed=holds == "reembed")
 
 
 async def save(request: Request) -> Response:
@@ -176,7 +189,7 @@ async def save(request: Request) -> Response:
         holds = await engine_of(request).settings.change(section, values)
     except (ValidationError, FabulaError) as error:
         return await _page(request, section=section, texts=texts, wrong=_problem(error))
-    return RedirectResponse(f"{PATH}?saved={'now' if holds else 'later'}#{section}", status_code=303)
+    return RedirectResponse(f"{PATH}?saved={holds}#{section}", status_code=303)
 
 
 async def save_endpoint(request: Request) -> Response:
@@ -184,10 +197,10 @@ async def save_endpoint(request: Request) -> Response:
     values = {name: "".join(given[:1]).strip() for name, given in texts.items()}
     try:
         wanted = EndpointChangeIn.model_validate({name: one for name, one in values.items() if one})
-        await _change_endpoint(request, wanted)
+        holds = await _change_endpoint(request, wanted)
     except (ValidationError, FabulaError) as error:
         return await _page(request, section=ENDPOINT, texts={}, wrong=_problem(error))
-    return RedirectResponse(f"{PATH}?saved=later#endpoints", status_code=303)
+    return RedirectResponse(f"{PATH}?saved={holds}#endpoints", status_code=303)
 
 
 async def try_out(request: Request) -> Response:
@@ -213,6 +226,8 @@ def _value(setting: Setting, texts: Texts) -> Any:  # noqa: ANN401 - whatever th
         return None
     if setting.kind == "lines":
         return [line for line in text.split("\n") if line]
+    if setting.kind == "switch":
+        return {"yes": True, "no": False}.get(text, text)
     try:
         return int(text) if setting.kind == "whole" else float(text) if setting.kind == "number" else text
     except ValueError:
@@ -226,6 +241,7 @@ async def _page(
     texts: Texts | None = None,
     wrong: FabulaError | None = None,
     saved: str = "",
+    reembed: bool = False,
     findings: Mapping[str, list[Finding]] | None = None,
 ) -> Response:
     error: ErrorText | None = told(wrong) if wrong is not None else None
@@ -248,6 +264,7 @@ async def _page(
         "wrong_in": section,
         "wrong_field": error.what.partition(":")[0] if error else "",
         "saved": saved,
+        "reembed": reembed,
         "findings": findings or {},
         "over": _over(request),
     }
@@ -282,7 +299,7 @@ OPERATIONS = (
     Operation(
         "POST",
         "/api/endpoints/{name}/change",
-        "Change an endpoint's model, context or key; it holds when it is opened next",
+        "Change an endpoint's model, context or key; it holds at once",
         change_endpoint,
         takes=EndpointChangeIn,
         gives=SettingsOut,

@@ -16,12 +16,12 @@ from starlette.routing import Route
 from pipeline import story_time
 from pipeline.engine import Engine
 from pipeline.plot.board import Board, board
-from store import log, meanwhile, memories, places, plot, timeline, views
+from pipeline.wording import SIGNIFICANCE
+from store import log, meanwhile, memories, places, plot, views
 from store.errors import Conflict, FabulaError, NotFound
 from store.events import YOU, Effect, StoryPlan, ThreadUpdated
-from store.projections.fold import FOREVER
 from store.views import Chat
-from web import planned
+from web import planned, scenes
 from web.errors import invalid, status_of, told
 from web.operation import Handler, engine_of, piecewise
 from web.planned import Known
@@ -31,7 +31,6 @@ from web.typed import Texts, Typed, typed_texts
 
 PARTS = ("events", "threads", "digests", "timeline")
 STORY = "/chats/{chat_id:id}/story"
-SIGNIFICANCES = ("routine", "notable", "significant", "pivotal")
 NOBODY = "nobody"
 UNTOUCHED = StoryPlan(title="-")
 """What the form for a new plan shows."""
@@ -148,6 +147,9 @@ ACTS = (
     Act("thread-edit", "threads", _edit_thread),
     Act("thread-close", "threads", _close_thread),
     Act("digest", "digests", _digest),
+    Act("scene", "timeline", scenes.edit),
+    Act("around", "timeline", scenes.edit_around),
+    Act("told", "timeline", scenes.edit_told),
 )
 
 
@@ -163,7 +165,8 @@ def _read(db: apsw.Connection, chat_id: int, parts: tuple[str, ...]) -> dict[str
         "columns": _columns(found),
         "known": known,
         "digests": [one for one in meanwhile.digests(db, chat_id) if one.text],
-        "scenes": _scenes(db, chat, known.people) if "timeline" in parts else [],
+        "scenes": scenes.shown(db, chat, known.people) if "timeline" in parts else [],
+        "world": places.world(db, chat_id),
         "you_are_there": YOU in chat.cast,
     }
 
@@ -174,27 +177,6 @@ def _columns(found: Board) -> Mapping[str, list[Any]]:
     for one in found.story_events:
         of[one.state if one.state in of else "done"].append(one)
     return of
-
-
-def _scenes(db: apsw.Connection, chat: Chat, people: Mapping[int, str]) -> list[dict[str, Any]]:
-    """The timeline. A jump stands before the scene that opened with it, an elision in that which went on."""
-    held = {one.id: one.container.name for one in places.places(db, chat.id)}
-    skips, shown = meanwhile.skips(db, chat.id), timeline.told(db, chat.id)
-    opened = [one.scene.id if one.scene else 0 for one in shown]
-    return [
-        {
-            "told": one,
-            "place": held.get(one.scene.container_id or 0, "") if one.scene else "",
-            "people": [people.get(who, "somebody") for who in sorted(one.present)],
-            "until": one.scene.closed_clock if one.scene else None,
-            "without_you": bool(one.present) and YOU not in one.present,
-            "jumps": [skip for skip in skips if skip.mode == "jump" and before < skip.id < since],
-            "elisions": [skip for skip in skips if skip.mode == "elision" and since < skip.id < after],
-        }
-        for one, before, since, after in zip(
-            shown, [-1, *opened], opened, [*opened[1:], FOREVER], strict=False
-        )
-    ]
 
 
 def _words(typed: Typed) -> dict[str, Any]:
@@ -208,7 +190,7 @@ def _words(typed: Typed) -> dict[str, Any]:
         "within": "story",
         "clock": story_time.told,
         "span": story_time.span,
-        "significances": SIGNIFICANCES,
+        "significances": SIGNIFICANCE,
         "condition_kinds": planned.CONDITIONS,
         "effect_kinds": planned.EFFECTS,
         "labels": planned.LABELS,

@@ -36,6 +36,10 @@ TEMPLATES.env.filters["when"] = _when
 
 def page(request: Request, name: str, values: dict[str, Any], *, status: int = 200) -> Response:
     engine: Engine = request.app.state.engine
-    shared = {"notice": engine.endpoints.notice, "endpoints": told_endpoints(engine)}
-    shared["embedder_notice"] = engine.endpoints.embedder_notice
+    shared = {
+        "notice": engine.endpoints.notice,
+        "endpoints": told_endpoints(engine),
+        "embedder_notice": engine.endpoints.embedder_notice,
+        "under_way": engine.longwork.under_way(),
+    }
     return TEMPLATES.TemplateResponse(request, name, {**shared, **values}, status_code=status)

@@ -77,6 +77,7 @@ async def chat(request: Request) -> Response:
     pipeline = engine_of(request).pipeline
     paused = [name for name in sorted(ledger.paused(db)) if pipeline.is_play(name)]
     values = turns_shown(db, shown, window) | {"position": position, "sought": sought, "paused": paused}
+    values["marker"] = engine_of(request).habits.marker
     draft = {} if shown.begun else shown_opening(db, shown, Typed())
     values |= draft | cast_of(db, shown) | passing(engine_of(request), shown)
     return await _told_page(request, "chat.html", values)

@@ -20,7 +20,7 @@ from store.events import MAX_NAME_CHARS
 from store.undertakings import Undertaking
 from web.errors import invalid, status_of, told
 from web.models import CountOut, IdOut, Out
-from web.operation import Operation, answer, body, engine_of
+from web.operation import Operation, answer, body, engine_of, number
 from web.templates import page
 from web.typed import fields_of, typed_texts
 
@@ -91,8 +91,8 @@ async def estimate_reembedding(request: Request) -> Response:
 
 async def begin_reembedding(request: Request) -> Response:
     asked = await body(request, ReembedIn)
-    number = await engine_of(request).longwork.reembed(asked.embedder, afresh=asked.afresh)
-    return answer(IdOut(id=number), status=202)
+    begun = await engine_of(request).longwork.reembed(asked.embedder, afresh=asked.afresh)
+    return answer(IdOut(id=begun), status=202)
 
 
 async def plan_replay(request: Request) -> Response:
@@ -119,12 +119,24 @@ def _replay(asked: ReplayIn) -> Replay:
 
 
 async def show(request: Request) -> Response:
-    return await _page(request, {})
+    """The page; who follows a piece of work is led to the chat that came of it."""
+    made = _made(request)
+    return RedirectResponse(f"/chats/{made}", status_code=303) if made else await _page(request, {})
 
 
 async def now(request: Request) -> Response:
     """The piece that changes."""
-    return page(request, "work/now.html", _work(request))
+    piece = page(request, "work/now.html", _work(request))
+    if made := _made(request):
+        piece.headers["hx-redirect"] = f"/chats/{made}"
+    return piece
+
+
+def _made(request: Request) -> int | None:
+    """The chat that came of the work which `?follow=` names."""
+    sought = number(request, "follow")
+    found = engine_of(request).longwork.shown() if sought is not None else []
+    return next((one.asked.get("made") for one in found if one.id == sought), None)
 
 
 async def ask_reembedding(request: Request) -> Response:
@@ -214,6 +226,7 @@ def _work(request: Request) -> dict[str, Any]:
     return {
         "current": current,
         "title": _title(current) if current else "",
+        "follow": number(request, "follow"),
         "left": _left(current, engine.store.clock()) if current else None,
         "over": [(one, _title(one)) for one in found if one is not current],
     }
@@ -226,6 +239,8 @@ def _title(one: Undertaking) -> str:
             return f"Embedding with {asked['embedder']}{', afresh' if asked['afresh'] else ''}"
         case "replay":
             return f"Replay of {asked['stage']} in chat {asked['chat_id']}"
+        case "restore":
+            return f"Bringing in “{asked['title']}”"
         case _:
             return "Comparing what is shown with the log"
 

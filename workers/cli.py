@@ -68,6 +68,9 @@ COMMANDS = Commands(
         "cancel-event": "workers.cli_plot:cancel_event",
         "open-thread": "workers.cli_plot:open_thread",
         "close-thread": "workers.cli_plot:close_thread",
+        "scenes": "workers.cli_scenes:scenes",
+        "edit-scene": "workers.cli_scenes:edit_scene",
+        "retell-scene": "workers.cli_scenes:retell_scene",
         "bench": "workers.measuring:bench",
         "eval": "workers.measuring:evals",
     }

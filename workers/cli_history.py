@@ -1,5 +1,6 @@
 """Commands about what is told already: turns and their alternatives, retraction, branches, undo."""
 
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,8 @@ import trio
 import typer
 
 from pipeline import wording
+from pipeline.config import load
+from pipeline.habits import Habits
 from pipeline.rewriting import Falls, Rewriting
 from store import history, views
 from store.errors import Refused
@@ -167,4 +170,7 @@ def undo(chat: Chat, data: Data = None) -> None:
 
 
 def _done(data: Path | None, act: Callable[[Rewriting], Awaitable[T]]) -> T:
-    return acted(data, lambda store: act(Rewriting(store, paths_of(data).snapshots)))
+    paths = paths_of(data)
+    habits = Habits()
+    habits.follow(load(paths, os.environ).play)
+    return acted(data, lambda store: act(Rewriting(store, paths.snapshots, habits.marker)))

@@ -1,19 +1,20 @@
 """Commands for one chat as a file: take a snapshot, list them, look into one, bring one in."""
 
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pipeline.keeping import Keeping, Restored
+from pipeline.keeping import Keeping
+from pipeline.restoring import Restored
 from store import snapshot_files, snapshots
-from store.errors import Invalid
+from store.errors import FabulaError, Invalid
 from store.snapshots import Snapshot
 from store.stamps import moment
 from store.store import Store
 from workers.cli_options import Data, Json, alone_in, begun_store_of, paths_of, store_of
-from workers.terminal import OUT, show_json, show_table
+from workers.cli_work import bar, performed
+from workers.terminal import OUT, explain, show_json, show_table
 
 File = Annotated[Path, typer.Argument(help="The snapshot; `fabula snapshots` lists them.")]
 
@@ -80,9 +81,19 @@ def snapshot_restore(
             "Of a file that was edited by hand only a new chat can be made.", hint="Leave out --as-branch."
         )
 
-    def restore(store: Store) -> Awaitable[Restored]:
-        return Keeping(store, paths_of(data)).restore(file, as_branch=as_branch, accept_edited=accept_edited)
+    async def restore(store: Store) -> Restored | None:
+        keeping = Keeping(store, paths_of(data))
+        restoring = await keeping.restoring(file, as_branch=as_branch, accept_edited=accept_edited)
+        if not restoring.is_long:
+            return await restoring.at_once()
+        with bar("bringing it in") as watch:
+            ended = await performed(store, restoring, watch)
+        if restoring.restored is None:
+            explain(FabulaError(ended.outcome, hint=ended.hint))
+        return restoring.restored
 
     with begun_store_of(data) as store:
         restored = alone_in(store, restore)
+    if restored is None:
+        raise typer.Exit(1)
     OUT.print(restored.chat_id if restored.branch_id is None else restored.branch_id)

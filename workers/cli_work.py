@@ -18,7 +18,7 @@ from pipeline import undertakings
 from pipeline.checking import Checking
 from pipeline.longwork import wanted_embedder
 from pipeline.reembedding import Estimate, Reembedding, estimate
-from pipeline.undertakings import Watch, Work, undertake
+from pipeline.undertakings import Report, Watch, Work, undertake
 from store import rebuild, remembered
 from store.errors import FabulaError, Refused
 from store.stamps import moment
@@ -162,14 +162,16 @@ async def performed(store: Store, what: Work, watch: Watch) -> Undertaking:
         Conflict: other long work is under way.
     """
     ended: list[Undertaking] = []
+    report = Report(watch)
     async with until_signalled() as signalled, trio.open_nursery() as nursery:
 
         async def do(task_status: trio.TaskStatus[int]) -> None:
-            ended.append(await undertake(store, what, watch=watch, task_status=task_status))
+            ended.append(await undertake(store, what, report=report, begun=task_status.started))
             nursery.cancel_scope.cancel()
 
         number: int = await nursery.start(do)
         await signalled.wait()
+        report.stop = True
         await store.writer.submit(lambda txn: ask_to_stop(txn, number))
     return ended[0]
 

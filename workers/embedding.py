@@ -50,7 +50,7 @@ class Lent:
             await self._idle.wait()
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class EmbedderKeeper:
     """Keeps `endpoints.embedder` what it should be."""
 
@@ -59,6 +59,11 @@ class EmbedderKeeper:
     paths: DataPaths
     environ: Mapping[str, str]
     undertakings: Undertakings
+    _nursery: trio.Nursery | None = None
+    _following: trio.Lock = field(default_factory=trio.Lock)
+    _kept: Choice | None = None
+    _replaced: trio.Event = field(default_factory=trio.Event)
+    """Tells whoever keeps the embedder that another has taken over."""
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Have an embedder before the first memory asks for it, until cancelled; without one, words alone
@@ -73,8 +78,9 @@ class EmbedderKeeper:
         self.undertakings.listeners.append(look)
         try:
             async with trio.open_nursery() as nursery:
+                self._nursery = nursery
                 known = embeddings.answering(self.store.hot)
-                replaced = await self._opened(nursery)
+                await self.follow()
                 known = known or embeddings.answering(self.store.hot)
                 task_status.started()
                 while True:
@@ -82,21 +88,31 @@ class EmbedderKeeper:
                     look()  # it may have been switched while the embedder was being opened
                     await changed.wait()
                     known = embeddings.answering(self.store.hot)
-                    before, replaced = replaced, await self._opened(nursery)
-                    before.set()
+                    await self.follow()
         finally:
             self.store.wake.listeners.remove(look)
             self.undertakings.listeners.remove(look)
 
-    async def _opened(self, nursery: trio.Nursery) -> trio.Event:
-        """Open what answers; the event says that another has taken over."""
-        replaced = trio.Event()
+    async def follow(self) -> None:
+        """Open what should answer by now, unless it is open."""
+        async with self._following:
+            try:
+                choice = self._choice()
+                if choice != self._kept or (choice != OFF and self.endpoints.embedder is None):
+                    await self._open(choice)
+            except FabulaError as error:
+                self._kept = None
+                self.endpoints.without_embedder(error)
+
+    async def _open(self, choice: Choice) -> None:
+        if self._nursery is None:
+            raise FabulaError("No embedder can be opened: the program is not running.")
+        before, self._replaced = self._replaced, trio.Event()
         try:
-            choice = self._choice()
-            await nursery.start(self._keep, choice, replaced)
-        except FabulaError as error:
-            self.endpoints.without_embedder(error)
-        return replaced
+            await self._nursery.start(self._keep, choice, self._replaced)
+            self._kept = choice
+        finally:
+            before.set()
 
     async def _keep(
         self, choice: Choice, replaced: trio.Event, *, task_status: trio.TaskStatus[None]

@@ -6,27 +6,20 @@ claim has passed to somebody else, it raises and writes nothing.
 
 import json
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import trio
 
 from pipeline.context import Context, told
 from pipeline.inference.errors import EndpointFailed
+from pipeline.just_created import naming
 from pipeline.retry import TREATMENTS, delay_s
 from pipeline.stage import Stage
 from store import carrying, ledger, live, log, prompts, replays
 from store.attempts import Failure, Kept
 from store.errors import ErrorClass, FabulaError
-from store.events import (
-    JUST_CREATED,
-    ContainerCreated,
-    OutcomeSuperseded,
-    Payload,
-    SceneOpened,
-    StoryEventPlanned,
-    StoryEventStarted,
-)
+from store.events import OutcomeSuperseded, Payload
 from store.ledger import Claim
 from store.txn import Txn
 
@@ -83,7 +76,7 @@ def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
     created: dict[type[Payload], int] = {}
     for ordinal, payload in enumerate((*superseded, *payloads)):
         event = txn.append(
-            _naming(payload, created),
+            naming(payload, created),
             chat_id=claim.chat_id or None,
             cause_id=claim.event_id,
             run_id=claim.run_id,
@@ -92,16 +85,6 @@ def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
         created[type(payload)] = event.id
         for again in carrying.carried(event, corrected):
             txn.append(again, chat_id=event.chat_id, cause_id=event.id)
-
-
-def _naming(payload: Payload, created: Mapping[type[Payload], int]) -> Payload:
-    """The payload with the id of what its own run has just created, where it names that."""
-    match payload:
-        case SceneOpened(container_id=named) if named == JUST_CREATED:
-            return payload.model_copy(update={"container_id": created.get(ContainerCreated)})
-        case StoryEventStarted(story_event_id=named) if named == JUST_CREATED:
-            return payload.model_copy(update={"story_event_id": created.get(StoryEventPlanned, 0)})
-    return payload
 
 
 def cancelled(claim: Claim) -> Step:

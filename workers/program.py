@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import trio
 
@@ -18,6 +19,7 @@ from pipeline.endpoints import BUNDLED, EMBEDDED, Endpoints
 from pipeline.engine import Engine
 from pipeline.feed import Feed
 from pipeline.foreground import Foreground
+from pipeline.habits import Habits
 from pipeline.inference.discovery import USUAL, Candidate
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.gguf import checked_model
@@ -30,7 +32,7 @@ from pipeline.tokens import TokenCounter
 from pipeline.undertakings import Undertakings
 from store.store import Store, open_store
 from workers.consumer import Consumer
-from workers.deciders import keep_deciders
+from workers.deciders import open_deciders
 from workers.embedding import EmbedderKeeper
 from workers.logs import BLOT
 from workers.telemetry import Telemetry
@@ -94,10 +96,12 @@ async def open_program(
         longwork = LongWork(store, offer.endpoints, paths, environ, pipeline.stages, undertakings)
         consumer = Consumer(store, pipeline, feed, offer.endpoints, counter, foreground) if work else None
         trouble = _trouble(store, offer.endpoints, work)
-        play = Play(store, foreground)
-        told = (telemetry.render, trouble, counter, pipeline, paths, longwork)
+        offer.followers.append(partial(_hide, paths, environ))
+        habits = Habits()
+        habits.follow(config.play)
+        play = Play(store, foreground, habits)
+        told = (telemetry.render, trouble, counter, pipeline, paths, longwork, habits)
         engine = Engine(store, feed, play, offer.endpoints, offer, work, *told)
-        engine.auto_stops_on_typing = config.play.auto_stops_on_typing
         async with trio.open_nursery() as background, trio.open_nursery() as working:
             background.start_soon(feed.run)
             background.start_soon(store.wake.run)
@@ -107,7 +111,8 @@ async def open_program(
             if consumer is not None:
                 telemetry.listen_to(consumer.huey)
                 await background.start(keeper.run)
-                background.start_soon(keep_deciders, offer.endpoints, config)
+                offer.followers.append(keeper.follow)
+                background.start_soon(open_deciders, offer.endpoints, config)
                 await working.start(consumer.run)
             try:
                 yield Program(engine, config, paths, consumer)
@@ -115,6 +120,11 @@ async def open_program(
                 with trio.CancelScope(shield=True):
                     await _take_down(consumer, working)
                 background.cancel_scope.cancel()
+
+
+async def _hide(paths: DataPaths, environ: Mapping[str, str]) -> None:
+    """A key that was given meanwhile is in no log line either."""
+    BLOT.hide(load(paths, environ))
 
 
 async def _take_down(consumer: Consumer | None, working: trio.Nursery) -> None:

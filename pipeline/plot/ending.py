@@ -5,24 +5,29 @@ own. Everything else of the plan is out of the story: a prop that nobody acquire
 it, and how somebody is, what they do and where is no longer told by it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+from pipeline.pinning import room
 from pipeline.plot.effects import consequences
 from pipeline.plot.standing import Standing
 from pipeline.whom import stands_in
 from store.events import (
+    JUST_CREATED,
+    PIVOTAL,
     YOU,
     ActivityChanged,
     ContainerChanged,
     Effect,
     EntityChanged,
     InventoryChanged,
+    MemoryPinned,
     MemoryWritten,
     Payload,
     StoryEventCancelled,
     StoryEventCompleted,
     StoryEventExpired,
 )
+from store.memories import Memory
 from store.plot import StoryEvent
 from store.relations import EntityState
 from store.views import Chat
@@ -39,10 +44,12 @@ def completed(
     *,
     there: Collection[int],
     witnesses: Mapping[int, str],
+    pins: Callable[[int], Sequence[Memory]],
     drew_on: tuple[int, ...] = (),
 ) -> Iterator[Payload]:
     """A story event is over: the word of it, then the four things that survive, then what goes. Those
-    `there` saw it end; the `witnesses`, each under a name, its beginning too, and they remember the gist."""
+    `there` saw it end; the `witnesses`, each under a name, its beginning too, and they remember the gist as
+    significant as it was planned to be. What is pivotal is pinned; `pins` tells what somebody has pinned."""
     yield over
     promoted = consequences(effects, members=(YOU, *chat.members), present=there, drew_on=drew_on)
     yield from (one for one in promoted if not _held_already(one, event, standing))
@@ -57,7 +64,11 @@ def completed(
                 form="summary",
                 scene_id=event.scene_id,
                 drew_on=drew_on,
+                significance=event.plan.significance,
             )
+            if event.plan.significance == PIVOTAL:
+                yield from room(pins(owner_id))
+                yield MemoryPinned(memory_id=JUST_CREATED, by="auto")
     yield from _gone(event, standing, acquired(event, effects))
 
 

@@ -4,17 +4,18 @@ One story event may end what another has just begun, in the same commit; so what
 know of the first before either is folded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import apsw
 
-from store import places, plot, relations
+from store import places, plot, relations, without
 from store.events import (
     ActivityChanged,
     Container,
     ContainerChanged,
     EntityChanged,
+    Event,
     InventoryChanged,
     Payload,
     StoryEventCompleted,
@@ -46,10 +47,19 @@ class Standing:
         """The other story events that go on."""
         return [one for one in self.events.values() if one.state == "active" and one.id != event.id]
 
-    def returned(self, change: InventoryChanged) -> None:
-        """Take back a change of what somebody carries that is about to fall."""
-        back = InventoryChanged(entity_id=change.entity_id, gained=change.lost, lost=change.gained)
-        self._reckon(back)
+    def leave_out(self, db: apsw.Connection, chat_id: int, fallen: Sequence[Event[Payload]]) -> None:
+        """What an earlier outcome changed is as if it had not: it falls when this one is recorded."""
+        ids = {event.id for event in fallen}
+        for event in fallen:
+            match event.payload:
+                case (
+                    InventoryChanged(entity_id=who)
+                    | ActivityChanged(entity_id=who)
+                    | EntityChanged(entity_id=who)
+                ):
+                    self.states[who] = without.entity(db, chat_id, who, ids)
+                case ContainerChanged(container_id=where):
+                    self.places[where] = without.container(db, chat_id, where, ids) or self.places[where]
 
     def reckoned(self, told: Iterator[Payload]) -> Iterator[Payload]:
         """The payloads, each reckoned in before the next is made."""

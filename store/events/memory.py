@@ -3,6 +3,7 @@
 from typing import Literal
 
 from store.events.clock import Clock
+from store.events.judgement import Significance
 from store.events.payload import Payload, Spoken
 from store.events.references import EntityId, EventId
 
@@ -14,7 +15,8 @@ PinnedBy = Literal["auto", "manual"]
 
 class MemoryWritten(Payload):
     """What one entity remembers; `witnesses` are the entities that perceived it (0 is you), `from_id` who
-    told it, `drew_on` the events it descends from besides its cause, `clock` when it was, if not now."""
+    told it, `drew_on` the events it descends from besides its cause, `clock` when it was, if not now;
+    `significance` how much it matters, where that is not for its turn or scene to say."""
 
     kind = "memory.written"
     owner_id: EntityId
@@ -28,6 +30,7 @@ class MemoryWritten(Payload):
     scene_id: EventId | None = None
     drew_on: tuple[EventId, ...] = ()
     clock: Clock | None = None
+    significance: Significance | None = None
 
 
 class MemoryEdited(Payload):

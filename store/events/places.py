@@ -38,8 +38,9 @@ class ContainerChanged(Payload):
 
 
 JUST_CREATED = -1
-"""For an actor's `container_id` or `story_event_id`: what its own run has created just before. The event's id
-is only known at the commit, which writes it into the log instead; the log itself never holds this number."""
+"""For a `container_id`, `story_event_id` or `memory_id`: what the same run or act has created just before.
+The event's id is only known at the commit, which writes it into the log instead; the log itself never holds
+this number."""
 
 
 class SceneOpened(Payload):
@@ -61,6 +62,22 @@ class SceneClosed(Payload):
     kind = "scene.closed"
     scene_id: EventId
     reason: ShortText = ""
+
+
+SceneSignificance = Literal[0, 1, 2, 3, "turns"]
+"""How much a scene matters, as a turn does; "turns" is as much as the most significant of its turns."""
+
+
+class SceneEdited(Payload):
+    """What a scene is called, where it was and how much it matters, as a person puts it; None leaves a thing
+    as it was. `nowhere` says that it was in no place in particular."""
+
+    kind = "scene.edited"
+    scene_id: EventId
+    title: ShortText | None = None
+    container_id: EventId | None = None
+    nowhere: bool = False
+    significance: SceneSignificance | None = None
 
 
 class SceneSummarized(Payload):

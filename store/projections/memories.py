@@ -55,11 +55,29 @@ def memory_written(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
             memory.how,
             memory.from_id,
             json.dumps(memory.drew_on),
-            significance or 0,
+            memory.significance if memory.significance is not None else significance or 0,
             memory.clock if memory.clock is not None else clock,
         ),
     )
+    if memory.form == "summary" and memory.significance is None:
+        _tie_to_scene(db, event)
     _index(db, event.id)
+
+
+def _tie_to_scene(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
+    """The summary of a scene is what its owner keeps of it, and matters as much as the scene does."""
+    told = event.payload
+    db.execute(
+        "UPDATE scene_summary SET memory_id = ? WHERE chat_id = ? AND owner_id = ? AND scene_id = ?"
+        " AND memory_id IS NULL",
+        (event.id, event.chat_id, told.owner_id, told.scene_id),
+    )
+    if db.changes():
+        db.execute(
+            "UPDATE memory SET significance = coalesce((SELECT significance FROM scene WHERE id = ?), 0)"
+            " WHERE id = ?",
+            (told.scene_id, event.id),
+        )
 
 
 def _index(db: apsw.Connection, memory_id: int) -> None:
@@ -127,8 +145,12 @@ def index_again(db: apsw.Connection, memory_ids: Iterable[int]) -> None:
 
 
 def made_by(events: Iterable[Event[Any]]) -> list[int]:
-    """The memories that these events have made."""
-    return [event.id for event in events if isinstance(event.payload, MemoryWritten)]
+    """The memories of turns that these events have made; a summary is tied to its scene, and goes with it."""
+    return [
+        event.id
+        for event in events
+        if isinstance(event.payload, MemoryWritten) and event.payload.form == "turn"
+    ]
 
 
 def made_nothing_else(events: Iterable[Event[Any]], made: Collection[int]) -> bool:
@@ -153,9 +175,14 @@ def remove(db: apsw.Connection, memory_ids: Iterable[int]) -> None:
 
 @projects(MemoryEdited)
 def memory_edited(db: apsw.Connection, event: Event[MemoryEdited]) -> None:
+    """Where it is the summary of a scene, that says the same."""
     db.execute(
         "UPDATE memory SET text = ?, embedded = '', changed_by = ? WHERE id = ?",
         (event.payload.text, event.id, event.payload.memory_id),
+    )
+    db.execute(
+        "UPDATE scene_summary SET summary = ? WHERE memory_id = ? AND chat_id = ?",
+        (event.payload.text, event.payload.memory_id, event.chat_id),
     )
     _reindex(db, event.payload.memory_id)
 

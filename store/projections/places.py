@@ -9,6 +9,7 @@ from store.events import (
     ContainerCreated,
     Event,
     SceneClosed,
+    SceneEdited,
     SceneOpened,
     SceneSummarized,
     WorldChanged,
@@ -60,9 +61,9 @@ def scene_opened(db: apsw.Connection, event: Event[SceneOpened]) -> None:
             db, "SELECT scene_id FROM turn WHERE id = ? AND chat_id = ?", (opened.from_turn_id, event.chat_id)
         )
     db.execute(
-        "INSERT INTO scene(id, chat_id, container_id, title, present, clock)"
+        "INSERT INTO scene(id, chat_id, container_id, title, present, clock, changed_by)"
         " VALUES (?1, ?2, (SELECT id FROM container WHERE id = ?3), ?4, ?5, coalesce("
-        "(SELECT clock FROM turn WHERE id = ?6), (SELECT clock FROM chat WHERE id = ?2), 0))",
+        "(SELECT clock FROM turn WHERE id = ?6), (SELECT clock FROM chat WHERE id = ?2), 0), ?1)",
         (event.id, event.chat_id, opened.container_id, opened.title, present, opened.from_turn_id),
     )
     if opened.from_turn_id is not None and begins_in is not None:
@@ -94,13 +95,44 @@ def scene_closed(db: apsw.Connection, event: Event[SceneClosed]) -> None:
     )
 
 
+@projects(SceneEdited)
+def scene_edited(db: apsw.Connection, event: Event[SceneEdited]) -> None:
+    """A container that does not count is no place. The summaries of the scene matter as much as it does."""
+    edited = event.payload
+    judged = None if edited.significance == "turns" else edited.significance
+    db.execute(
+        "UPDATE scene SET title = coalesce(?3, title),"
+        " container_id = CASE WHEN ?4 THEN (SELECT id FROM container WHERE id = ?5) ELSE container_id END,"
+        " significance = CASE WHEN ?6 THEN ?7 ELSE significance END, changed_by = ?8"
+        " WHERE id = ?1 AND chat_id = ?2",
+        (
+            edited.scene_id,
+            event.chat_id,
+            edited.title,
+            int(edited.nowhere or edited.container_id is not None),
+            None if edited.nowhere else edited.container_id,
+            int(edited.significance is not None),
+            judged,
+            event.id,
+        ),
+    )
+    if edited.significance is not None:
+        db.execute(
+            "UPDATE memory SET significance = ? WHERE id IN"
+            " (SELECT memory_id FROM scene_summary WHERE scene_id = ? AND chat_id = ?)",
+            (judged or 0, edited.scene_id, event.chat_id),
+        )
+
+
 @projects(SceneSummarized)
 def scene_summarized(db: apsw.Connection, event: Event[SceneSummarized]) -> None:
+    """What the witness keeps of it as a memory comes next and is tied to it: another word for one is another
+    word for both."""
     told = event.payload
     db.execute(
         "INSERT INTO scene_summary(id, chat_id, scene_id, owner_id, summary, quotes, drew_on)"
         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (chat_id, owner_id, scene_id)"
-        " DO UPDATE SET summary = ?5, quotes = ?6, drew_on = ?7",
+        " DO UPDATE SET summary = ?5, quotes = ?6, drew_on = ?7, memory_id = NULL",
         (
             event.id,
             event.chat_id,

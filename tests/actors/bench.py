@@ -11,11 +11,12 @@ import trio
 
 import actors
 from pipeline.context import Context
-from pipeline.endpoints import Endpoints, Opened
+from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.lines import Patience
 from pipeline.inference.types import Capabilities
+from pipeline.opened import Opened
 from pipeline.play import Play
 from pipeline.retry import Retry
 from pipeline.stage import Emits, Lane, Pipeline, Stage, stage

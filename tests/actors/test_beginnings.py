@@ -8,6 +8,7 @@ from store import places, plot, relations, views
 from store.errors import Conflict, Invalid, NotFound, Refused
 from store.events import (
     YOU,
+    Condition,
     Container,
     DecisionDefaulted,
     Opening,
@@ -84,6 +85,39 @@ async def test_an_opening_is_proposed_corrected_agreed_on_and_only_then_played(t
         await on.play.send_turn(chat_id, "Hello.")
         with pytest.raises(Conflict, match="begun already"):
             await on.play.confirm_opening(chat_id, proposal)
+        on.check()
+
+
+async def test_what_is_to_happen_waits_for_what_the_opening_says_as_far_as_that_can_be_told(
+    tmp_path: Path,
+) -> None:
+    coming = [
+        {
+            "title": "Border",
+            "when": "two hours later",
+            "where": "The Night Train",
+            "present": ["you", "Nobody"],
+        },
+        {"title": "Alarm", "when": 7, "where": ["Corridor"], "words": "the brake\x00", "present": "Ada"},
+        {"title": "Talk", "when": "some day", "where": "night train", "words": "!", "present": ["Ada"]},
+    ]
+    async with empty_table(tmp_path / "chat.db", "kickoff") as on:
+        ada = await on.bot("Ada")
+        on.fake.default = decides(READ | {"coming": coming})
+        chat_id = await on.start(ada, opening="On the night train.", you_name="Max")
+        await on.settled()
+        proposal = views.chat(on.store.hot, chat_id).proposal
+        assert proposal is not None
+        border, alarm, talk = proposal.story_events
+        assert border.triggers == (Condition(kind="time", clock=120),)
+        here = Condition(kind="place", place="Night train")
+        assert border.preconditions == (here, Condition(kind="present", entity_ids=(YOU,)))
+        assert alarm.triggers == (Condition(kind="phrase", phrase="the brake"),)
+        corridor = Condition(kind="place", place="Corridor")
+        assert alarm.preconditions == (corridor, Condition(kind="present", entity_ids=(ada,)))
+        assert (talk.triggers, talk.preconditions) == ((), ()), "all of it is so from the beginning"
+        await on.play.confirm_opening(chat_id, proposal)
+        assert [one.plan for one in plot.open_story_events(on.store.hot, chat_id)] == [border, alarm, talk]
         on.check()
 
 

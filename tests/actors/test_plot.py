@@ -16,14 +16,17 @@ from pipeline.prompt.compose import Measure, compose
 from pipeline.rewriting import Rewriting
 from pipeline.stage import Emits, Stage
 from pipeline.tokens import TokenCounter
-from store import memories, plot, queries, relations, replays, views
+from store import memories, places, plot, queries, relations, replays, views
 from store.events import (
+    PIVOTAL,
     YOU,
+    ActivityChanged,
     Condition,
     Container,
     ContainerCreated,
     DecisionDefaulted,
     Effect,
+    EntityChanged,
     Event,
     InventoryChanged,
     MemoryWritten,
@@ -169,7 +172,7 @@ async def test_what_is_judged_to_be_over_leaves_the_four_to_those_who_were_there
     judging = {OVER: decides(ENDS)}
     async with table(tmp_path / "chat.db", "plot", guest={}, judging=judging) as on:
         await on.remove_guest()
-        feast = await begun(on)
+        feast = await begun(on, FEAST.model_copy(update={"significance": PIVOTAL}))
         await on.play.add_guest(on.chat_id, on.guest_id)
         await on.append(InventoryChanged(entity_id=on.guest_id, gained=("the drums",)))
         await on.say("We dance and drink.")
@@ -187,6 +190,8 @@ async def test_what_is_judged_to_be_over_leaves_the_four_to_those_who_were_there
         assert relations.edge(on.store.hot, on.chat_id, on.guest_id, on.host_id).affinity == 10
         kept = [one for one in on.told(MemoryWritten) if one.form == "summary"]
         assert [(one.owner_id, one.witnesses) for one in kept] == [(on.host_id, (YOU, on.host_id))]
+        (pinned,) = memories.pinned(on.store.hot, on.chat_id, on.host_id)
+        assert (pinned.text, pinned.significance) == ("We danced until morning.", PIVOTAL)
         assert memories.of_owner(on.store.hot, on.chat_id, on.guest_id) == []
         assert len(on.told(StoryEventCompleted)) == 1
         on.check()
@@ -264,9 +269,38 @@ async def test_without_a_usable_answer_it_goes_on_and_what_is_due_begins(
         on.check()
 
 
-async def test_a_replay_judges_the_turn_as_it_was_and_ends_it_once_more(tmp_path: Path) -> None:
+async def test_what_waited_for_an_end_does_not_begin_where_a_replay_finds_none(tmp_path: Path) -> None:
     async with table(tmp_path / "chat.db", "plot", judging={OVER: decides(ENDS)}) as on:
         feast = await begun(on)
+        waits = StoryPlan(title="After", triggers=(Condition(kind="event", event_id=feast),))
+        after = await Plotting(on.store).plan(on.chat_id, waits)
+        turn_id = await on.say("And so the feast is done.")
+        assert (event_of(on, feast).state, event_of(on, after).state) == ("completed", "active")
+        on.fake.judging = {OVER: decides({})}
+        (route,) = (one for one in actors.ALL if one.name == "plot")
+        await on.store.writer.submit(
+            lambda txn: replays.enqueue(txn.connection, route.route, on.chat_id, [turn_id], now=txn.now)
+        )
+        await on.settled()
+        assert (event_of(on, feast).state, event_of(on, after).state) == ("active", "planned")
+        on.check()
+
+
+async def test_a_replay_judges_the_turn_as_it_was_and_ends_it_once_more(tmp_path: Path) -> None:
+    """What the first run cleared and taught is not so for the second, whose outcome takes its place."""
+    learnt = [{"who": "Ada", "about": "You", "fact": "You can dance."}]
+    async with table(
+        tmp_path / "chat.db", "plot", judging={OVER: decides(ENDS | {"insights": learnt})}
+    ) as on:
+        feast = await begun(on)
+        inn = Container(name="The Inn", slots=("by the drums", "the door"))
+        place = await on.append(ContainerCreated(container=inn))
+        await on.append(
+            EntityChanged(entity_id=on.host_id, mood="wild", goals="beat the drums", status="hot")
+        )
+        await on.append(EntityChanged(entity_id=on.host_id, mood="loves the drums"))
+        doing = {"activity": "beating the drums", "slot": "by the drums"}
+        await on.append(ActivityChanged(entity_id=on.host_id, **doing))
         trigger = Condition(kind="phrase", phrase="is done")
         after = await Plotting(on.store).plan(on.chat_id, StoryPlan(title="After", triggers=(trigger,)))
         await on.append(InventoryChanged(entity_id=YOU, gained=("the drums",)))
@@ -283,4 +317,9 @@ async def test_a_replay_judges_the_turn_as_it_was_and_ends_it_once_more(tmp_path
         assert (states[YOU].inventory, states[on.host_id].inventory) == ((), ("the silver bowl",))
         kept = memories.of_owner(on.store.hot, on.chat_id, on.host_id)
         assert [one.text for one in kept] == ["We danced until morning."]
+        host = states[on.host_id]
+        assert (host.mood, host.goals, host.status, host.activity, host.slot) == ("", "", "hot", "", "")
+        assert places.place(on.store.hot, place).container.slots == ("the door",)
+        facts = relations.facts(on.store.hot, on.chat_id, on.host_id, YOU)
+        assert [one.text for one in facts] == ["You can dance."]
         on.check()

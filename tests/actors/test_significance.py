@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.significance import MAX_PINS, pinned
+from pipeline.pinning import MAX_PINS, pinned
 from store import memories, views
 from store.events import (
     DecisionDefaulted,

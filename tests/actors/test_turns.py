@@ -7,8 +7,10 @@ import pytest
 import trio
 
 import actors
+from pipeline.inference.endpoints import Profile
 from pipeline.inference.lines import Patience
-from pipeline.inference.types import Capabilities
+from pipeline.inference.types import Capabilities, Endpoint
+from pipeline.opened import Opened
 from pipeline.stage import Lane
 from store import relations, views
 from store.events import (
@@ -84,6 +86,10 @@ async def test_a_judge_that_is_down_for_a_moment_is_asked_again_and_right(tmp_pa
         played.check()
 
 
+def opened(endpoint: Endpoint) -> Opened:
+    return Opened(Profile(name="other", kind="embedded"), endpoint, Capabilities())
+
+
 async def test_a_refusal_goes_to_the_fallback_once(tmp_path: Path) -> None:
     refusal = says("I'm sorry, but I can't judge this.")
     async with AsyncExitStack() as stack:
@@ -92,7 +98,7 @@ async def test_a_refusal_goes_to_the_fallback_once(tmp_path: Path) -> None:
         played = await stack.enter_async_context(
             table(tmp_path / "chat.db", "significance", judging={SIGNIFICANCE: refusal})
         )
-        played.endpoints.fall_back_on(endpoint, Capabilities())
+        played.endpoints.falling_back.take(opened(endpoint))
         await played.say("Hm.")
         assert [one.score for one in played.told(SignificanceScored)] == [2] * 1
         assert len(other.decisions) == 1
@@ -108,7 +114,7 @@ async def test_the_classifier_judges_where_there_is_one(tmp_path: Path) -> None:
         other, endpoint = await stack.enter_async_context(upstream())
         other.judging = {SIGNIFICANCE: decides({"score": 1})}
         played = await stack.enter_async_context(table(tmp_path / "chat.db", "significance"))
-        played.endpoints.classify_with(endpoint, Capabilities())
+        played.endpoints.classifying.take(opened(endpoint))
         await played.say("Hm.")
         assert {one.score for one in played.told(SignificanceScored)} == {1}
         assert played.fake.decisions == []

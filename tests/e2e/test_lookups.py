@@ -7,8 +7,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.actors.bench import ACTIVITIES
 from tests.e2e.test_browser import WAIT_MS, send, watched
-from tests.processes import fake_process, narrate_with, server
+from tests.processes import FakeProcess, fake_process, narrate_with, server
 
 pytestmark = pytest.mark.slow
 SIZES = ((1200, 900), (360, 740))
@@ -40,6 +41,8 @@ def test_one_looks_into_a_story_and_finds_ones_way_back(
             _found_again(page)
             _rated(page, f"{running.address}/chats/{chat}")
             _set_and_tested(page, running.address)
+            _out_of_character_in_other_marks(page, f"{running.address}/chats/{chat}")
+            _long_work(page, fake)
             assert [one for one in complaints if "422" not in one] == []  # the browser tells a refused form
 
 
@@ -104,5 +107,47 @@ def _set_and_tested(page: Page, address: str) -> None:
     expect(page.get_by_label("What is filled")).to_have_value("12")
     page.get_by_label("What is filled").fill("4096")
     page.locator("#budget").get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status").first).to_contain_text("from the next reply on")
+    expect(page.get_by_role("status").first).to_contain_text("from the next reply or decision on")
     assert_fits(page)
+
+
+def _out_of_character_in_other_marks(page: Page, chat: str) -> None:
+    """Shown in the marks of the log, and hinted at in one's own."""
+    playing = page.locator("#play")
+    playing.get_by_label("Out of character begins with").fill("[[")
+    playing.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("say how [[ is closed")
+    expect(playing.get_by_label("and ends with")).to_have_attribute("aria-invalid", "true")
+    playing.get_by_label("and ends with").fill("]]")
+    playing.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("Saved.")
+    page.goto(chat)
+    placeholder = "Speak, *act*, or [[step out of character]]"
+    expect(page.get_by_label("Your turn")).to_have_attribute("placeholder", placeholder)
+    send(page, "Hm. [[the phone]]")
+    expect(page.locator("#turns .you .ooc")).to_have_text("((the phone))", timeout=WAIT_MS)
+    expect(page.locator("#turns .turn.bot")).to_have_count(2, timeout=WAIT_MS)
+
+
+def _long_work(page: Page, fake: FakeProcess) -> None:
+    """Found from the desk, begun, there again after a reload, seen from every page, cancelled."""
+    fake.judge({ACTIVITIES: {}}, held=True)
+    page.get_by_role("link", name="Desk").click()
+    page.get_by_role("link", name="Long work").click()
+    page.locator("select[name=stage]").select_option("activities")
+    page.get_by_role("button", name="What would it do?").click()
+    expect(page.get_by_role("status").first).to_contain_text("run(s); their new outcome takes the place of")
+    page.get_by_role("button", name="Begin").click()
+    for _reload in range(2):
+        expect(page.get_by_role("progressbar")).to_be_visible()
+        expect(page.locator("#now")).to_contain_text("Replay of activities in chat")
+        assert_fits(page)
+        page.reload()
+    page.get_by_role("link", name="Search").click()
+    page.get_by_role("link", name="At work").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#now")).to_contain_text("Nothing is under way.", timeout=WAIT_MS)
+    expect(page.locator("#now .chip").first).to_have_text("cancelled")
+    fake.judge({})
+    page.get_by_role("link", name="Search").click()
+    expect(page.get_by_role("link", name="At work")).to_have_count(0)

@@ -24,6 +24,7 @@ from tests.processes import FakeProcess, fake_process, narrate_with, server
 
 pytestmark = pytest.mark.slow
 ALL_TURNS = 60
+RETOLD = "That evening somebody had torn a page out, and nobody said who."
 ONCE_IT_HAS_ASKED_AGAIN = """
 const heard = () => setTimeout(() => { document.body.dataset.asked = ""; }, 200);
 document.addEventListener("fabula:changed", heard, { once: true });"""
@@ -261,7 +262,27 @@ def time_passes(reader: Reader) -> None:
     bell.get_by_role("button", name="It is over").click()
     expect(page.locator("[aria-labelledby=head-done] .event")).to_have_count(2, timeout=WAIT_MS)
     reader.settled()
+    in_other_words(reader)
     reader.back()
+
+
+def in_other_words(reader: Reader) -> None:
+    """The scene that is over, and what Ilse tells of it."""
+    scene = reader.page.locator(".timeline .scene").first
+    told = scene.locator(".told").filter(has_text="Ilse")
+    expect(told).to_contain_text(script.EVENING_TOLD["summary"])
+    told.locator("summary").press("Enter")
+    told.get_by_label("What is remembered of it").fill(RETOLD)
+    told.get_by_role("button", name="Save").click()
+    expect(told).to_contain_text(RETOLD, timeout=WAIT_MS)
+    scene.get_by_text("Edit the scene").press("Enter")
+    scene.get_by_label("What it is called").fill("The torn page")
+    scene.get_by_label("Where it was").fill("the landing")
+    scene.get_by_role("combobox", name="Significance").select_option("pivotal")
+    scene.get_by_role("button", name="Save").click()
+    expect(scene.locator("b")).to_have_text("The torn page", timeout=WAIT_MS)
+    expect(scene.get_by_role("img", name="Significance 3 of 3, by hand")).to_be_visible()
+    expect(scene).to_contain_text("the landing")
 
 
 def meanwhile(reader: Reader) -> None:
@@ -316,6 +337,8 @@ def hold(prompts: dict[str, str]) -> None:
     assert "little brass key" in prompts["3"]
     assert script.EVENING_TOLD["summary"] in prompts["4"]
     assert "uneasy about the far bank" in prompts["4"]
+    assert script.EVENING_TOLD["summary"] in prompts["5"], "Tobin tells it as he did"
+    assert (RETOLD in prompts["6"], script.EVENING_TOLD["summary"] in prompts["6"]) == (True, False)
     assert script.COULD_BE_LEARNT["learnt"] in prompts["5"]
     assert script.MEANWHILE_TOLD["summary"] in prompts["5"]
     assert "Tobin was awake when the bell rang" in prompts["6"]
@@ -327,6 +350,7 @@ def test_who_begins_to_write_takes_the_floor_in_every_tab(browser: Browser, tmp_
         narrate_with(tmp_path, fake.base_url)
         with server(tmp_path) as running:
             path = three(running.address)
+            play(running.address, auto_stops_on_typing="no")
             context = browser.new_context(viewport={"width": 360, "height": 740})
             page, other = context.new_page(), context.new_page()
             for tab in (page, other):
@@ -351,7 +375,16 @@ def test_who_begins_to_write_takes_the_floor_in_every_tab(browser: Browser, tmp_
             page.get_by_label("Until when").press("Escape")
             expect(page.locator("#way-skip > summary")).to_be_focused()
             expect(page.locator(".turn.writing")).to_be_visible()
+            asked: list[str] = []
+            page.on("request", lambda request: asked.append(request.url))
             page.get_by_label("Your turn").press_sequentially("W")
+            for tab in (page, other):
+                expect(tab.locator("#auto-left")).to_have_text("4 more turns by themselves")
+            assert not [url for url in asked if url.endswith("/auto")], "as chosen"
+            play(running.address, auto_stops_on_typing="yes")
+            page.evaluate("htmx.trigger('#now', 'refresh')")
+            expect(page.locator("#now[data-stops]")).to_be_attached(timeout=WAIT_MS)
+            page.get_by_label("Your turn").press_sequentially("e")
             for tab in (page, other):
                 expect(tab.locator("#auto-left")).to_have_count(0, timeout=WAIT_MS)
             fake.release()
@@ -361,6 +394,10 @@ def test_who_begins_to_write_takes_the_floor_in_every_tab(browser: Browser, tmp_
             shows_the_clock_although_an_answer_came_late(page, f"{running.address}/api{path}")
             context.close()
             assert len(httpx.get(f"{running.address}/api{path}/turns").json()) == 3
+
+
+def play(address: str, **settings: str) -> None:
+    assert httpx.post(f"{address}/settings/play", data=settings).status_code == 303
 
 
 def shows_the_clock_although_an_answer_came_late(page: Page, api: str) -> None:

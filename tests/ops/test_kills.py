@@ -10,7 +10,7 @@ from ops.operations import OPERATIONS
 
 pytestmark = pytest.mark.slow
 INSTANTS = 8
-FILES = ("snapshot", "restore a snapshot", "purge", "backup", "restore")
+FILES = ("snapshot", "restore a snapshot", "restore a long snapshot", "purge", "backup", "restore")
 QUEUE = ("retry", "discard", "replay", "outcome of a replay")
 REWRITING = tuple(one.name for one in OPERATIONS if one.name not in (*FILES, *QUEUE))
 

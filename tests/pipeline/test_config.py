@@ -49,6 +49,12 @@ def test_the_data_folder_is_found_in_order(tmp_path: Path) -> None:
         ("[sampler]\nstop = 'x'\n", ["sampler.stop = 'x'", "a list"]),
         ("server = 3\n", ["server is wrong", "a table"]),
         ("[endpoint.x]\n[profile]\nnarrate = 'x'\n", ["endpoint.x is wrong", "base_url"]),
+        ("[play]\nooc_begins = 'ooc:'\n", ["play.ooc_begins = 'ooc:'", "without letters"]),
+        ("[play]\nooc_begins = '*'\nooc_ends = '*'\n", ["play.ooc_begins = '*'", "stories are written"]),
+        ("[play]\nooc_begins = '[['\n", ["play.ooc_ends = '))'", "say how [[ is closed"]),
+        ("[play]\nooc_ends = ''\n", ["play.ooc_ends = ''", "made of brackets"]),
+        ("[play]\nooc_begins = '[[[[[[[[['\n", ["play.ooc_begins = '[[[[[[[[['", "8"]),
+        ("[play]\nooc_begins = '((('\nooc_ends = ')))'\n", ["play.ooc_ends = ')))'", "another opening mark"]),
         ("[sampler]\nmax_tokens = 90\n[budget]\nresponse = 300\n", ["max_tokens", "Keep one"]),
     ],
 )

@@ -5,10 +5,12 @@ from contextlib import aclosing
 
 import pytest
 import trio
+import trio.testing
 
 from pipeline.endpoints import Endpoints
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.errors import EndpointFailed
+from pipeline.opened import Opened
 from tests.fakes.behaviour import stalls
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoint, serve
 from tests.pipeline.inference import HELLO
@@ -134,3 +136,32 @@ async def test_a_file_of_ones_own_is_shown_by_its_name_not_its_folders(
     fake.routes["/v1/models"] = (200, {"data": [{"id": "/home/me/models/Mistral-7B.gguf"}]})
     endpoints.use(await endpoints.open(at(fake.base_url)))
     assert endpoints.model == "Mistral-7B"
+
+
+async def test_whoever_decides_is_closed_once_nobody_it_has_begun_to_answer_waits(
+    endpoints: Endpoints, fake: FakeEndpoint
+) -> None:
+    before = await endpoints.open(at(fake.base_url))
+    endpoints.classifying.take(before)
+    async with fake_endpoint() as other:
+        async with endpoints.classifier() as deciding:
+            endpoints.classifying.take(await endpoints.open(at(other.base_url, "other")))
+            async with endpoints.classifier() as next_one:
+                assert (deciding.model, next_one.model) == ("fake-model", "other")
+            async with trio.open_nursery() as nursery:
+                closed = trio.Event()
+                nursery.start_soon(_tell, before, closed)
+                await trio.testing.wait_all_tasks_blocked()
+                assert not closed.is_set(), "somebody waits for its answer"
+                nursery.cancel_scope.cancel()
+        with trio.fail_after(5):
+            await before.until_over()
+        endpoints.classifying.take(None)
+        endpoints.use(await endpoints.open(at(fake.base_url, "narrator")))
+        async with endpoints.classifier() as deciding:
+            assert deciding.model == "narrator"
+
+
+async def _tell(opened: Opened, closed: trio.Event) -> None:
+    await opened.until_over()
+    closed.set()

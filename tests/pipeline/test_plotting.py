@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from pipeline.pinning import MAX_PINS
 from pipeline.play import Play
 from pipeline.plot.due import fired_between
 from pipeline.plotting import Plotting
@@ -27,8 +28,11 @@ from store.events import (
     Effect,
     EntityChanged,
     InventoryChanged,
+    MemoryPinned,
+    MemoryWritten,
     Payload,
     Prop,
+    Significance,
     StoryEventExpired,
     StoryEventStarted,
     StoryPlan,
@@ -79,6 +83,27 @@ async def board(folder: Path) -> AsyncIterator[Board]:
         chat_id = await play.start_chat(host_id)
         yield Board(store, Plotting(store), Rewriting(store, folder), chat_id, host_id)
         assert rebuild.check(store.hot) == []
+
+
+@pytest.mark.parametrize("significance", [2, 3])
+async def test_the_gist_is_kept_as_significant_as_it_was_planned_and_pinned_where_that_is_pivotal(
+    tmp_path: Path, significance: Significance
+) -> None:
+    async with board(tmp_path) as on:
+        for _ in range(MAX_PINS):
+            words = MemoryWritten(owner_id=on.host_id, speaker_name="x", text="x", witnesses=(on.host_id,))
+            await on.append(MemoryPinned(memory_id=await on.append(words), by="auto"))
+        begun = await on.begin(StoryPlan(title="The flood", significance=significance))
+        db, before = on.store.hot, memories.pinned(on.store.hot, on.chat_id, on.host_id)
+        await on.plotting.complete(on.chat_id, begun, gist="The river took the mill.")
+        (kept, *_) = memories.of_owner(db, on.chat_id, on.host_id)
+        pivotal = significance == 3
+        assert (kept.text, kept.significance) == ("The river took the mill.", significance)
+        assert kept.pinned == ("auto" if pivotal else "")
+        pins = [one.id for one in memories.pinned(db, on.chat_id, on.host_id)]
+        assert pins == [one.id for one in before][pivotal:] + [kept.id] * pivotal
+        await on.rewriting.undo(on.chat_id)
+        assert memories.pinned(db, on.chat_id, on.host_id) == before
 
 
 async def test_completion_leaves_the_four_and_nothing_else(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from pydantic import BaseModel
 
 from actors import ALL
 from pipeline.context import checkpoint
-from pipeline.endpoints import Opened
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Capabilities, Chunk, Heard, Request, Sent, ignored, unheard
+from pipeline.opened import Opened
 from pipeline.stage import Lane, Pipeline
 from store import interventions, ledger, queries, rebuild
 from store.errors import ErrorClass

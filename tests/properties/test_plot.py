@@ -4,7 +4,7 @@ an end, and nothing else of what is over stands in a prompt."""
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from pipeline.plot.standing import Standing
 from pipeline.prompt.budget import Budgets
 from pipeline.prompt.compose import Measure, compose
 from pipeline.tokens import TokenCounter
-from store import live, log, plot, rebuild, views
+from store import live, log, memories, plot, rebuild, views
 from store.database import connect, prepare
 from store.events import (
     YOU,
@@ -209,7 +209,8 @@ class Life(RuleBasedStateMachine):
             saw = dict.fromkeys(sorted(set(event.present) & set(self.chat.cast)), "x")
             over = StoryEventCompleted(story_event_id=event.id, gist="It was long ago.")
             standing, cast = Standing.of(self.db, self.chat_id), self.chat.cast
-            told = completed(self.chat, event, over, effects, standing, there=cast, witnesses=saw)
+            pins = partial(memories.pinned, self.db, self.chat_id)
+            told = completed(self.chat, event, over, effects, standing, there=cast, witnesses=saw, pins=pins)
             before = dump(self.db)
             ended_by = self.act(told)
             if keeps:

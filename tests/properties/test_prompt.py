@@ -7,7 +7,7 @@ from pipeline.inference.types import Message
 from pipeline.prompt.assembly import assemble
 from pipeline.prompt.blocks import Piece, Tier
 from pipeline.prompt.budget import Budgets, PromptTooLarge
-from pipeline.prompt.ooc import parts, strip_ooc
+from pipeline.prompt.ooc import KEPT, Marker, parts, strip_ooc
 from pipeline.prompt.scene import Line, Part, Scene, Speaker, Where, You
 from pipeline.tokens import TokenCounter
 from tests.properties.simulation import TEXTS
@@ -149,3 +149,45 @@ def test_what_is_out_of_character_is_in_no_prompt(hidden: str, at: int) -> None:
     scene = Scene(Speaker(1, "Ada", "", "", ""), You("Sam", ""), lines[::-1])
     for layout in ("cache", "classic"):
         assert hidden not in str(assemble(scene, COUNTER.for_model("x"), Budgets(), layout=layout).messages)
+
+
+MARKERS = [Marker("[[", "]]"), Marker("//", "//"), Marker("(", ")"), Marker("[", "[/"), Marker("<!--", "-->")]
+
+
+@given(data=st.data(), marker=st.sampled_from(MARKERS))
+def test_an_aside_in_other_marks_is_kept_as_one_whatever_brackets_it_holds(
+    data: st.DataObject, marker: Marker
+) -> None:
+    """Words in character are of a and b, asides of x and y."""
+    used = {*marker.begins, *marker.ends}
+    words = st.text([one for one in "ab :)" if one not in used], max_size=4)
+    aside = st.text([one for one in "xy :()" if one not in used], max_size=8)
+    own = aside.map(lambda said: f"{marker.begins}{said}{marker.ends}")
+    if marker.begins not in (marker.ends, "("):
+        own |= st.tuples(aside, own, aside).map(lambda some: f"{marker.begins}{''.join(some)}{marker.ends}")
+    before = "a" if "(" in used else "a("
+    pieces = [words.map(lambda said: f"a{said}"), own.map(lambda said: f"{before}{said}"), own]
+    pieces.append(st.just(" ((x :) y))"))
+    text = "".join(data.draw(st.lists(st.one_of(pieces), max_size=6)))
+    unclosed = data.draw(st.sampled_from(["", f"{marker.begins}x :("]))
+    kept = marker.canonical(text + unclosed)
+    assert [one for one in strip_ooc(kept) if one in "abxy"] == [one for one in text if one in "ab"]
+    assert strip_ooc(kept).replace(" ", "") == _outside(text, marker).replace(" ", "")
+    assert marker.canonical(kept) == kept
+    assert KEPT.canonical(text) == text
+
+
+def _outside(text: str, marker: Marker) -> str:
+    """What is in character, told by where asides begin and end."""
+    depth, at, said = 0, 0, ""
+    while at < len(text):
+        marks = [(marker.ends, -1), (marker.begins, 1)] if depth else [("((", 0), (marker.begins, 1)]
+        mark, step = next(((one, by) for one, by in marks if text.startswith(one, at)), ("", 0))
+        if mark == "((":
+            at = text.index("))", at) + 2
+        elif mark:
+            depth, at = depth + step, at + len(mark)
+        else:
+            said += "" if depth else text[at]
+            at += 1
+    return said

@@ -24,10 +24,11 @@ from actors.narrate import narrate
 from actors.remember import remember
 from actors.skip import skip
 from pipeline.context import Context
-from pipeline.endpoints import Endpoints, Opened
+from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.types import Capabilities, Chunk, Heard, Request, Sent, ignored, unheard
+from pipeline.opened import Opened
 from pipeline.passing import Passing
 from pipeline.play import Play
 from pipeline.rewriting import Rewriting

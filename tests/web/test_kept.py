@@ -1,11 +1,15 @@
 """Snapshots, backups and what came of a turn, on the page and over JSON; refusals in their place."""
 
 import re
+from typing import Any
 
 import httpx
+import pytest
 import trio
 
+from pipeline.restoring import LONG_EVENTS
 from store import backups
+from store.events import ChatRenamed
 from tests.web.conftest import Site
 from tests.web.test_past import PAGE, played, texts
 from web.security import MAX_BODY_BYTES
@@ -147,3 +151,49 @@ async def test_an_edited_turn_is_derived_again_stage_by_stage_and_never_by_itsel
     assert after["remember"] == (["Ada remembers “It is <i>me</i>.”"], False)
     assert after["significance"] == before["significance"]
     assert (await site.client.get(f"/api{path}/turns/{first}/derived")).json()[0]["of_old_words"] is False
+
+
+@pytest.mark.slow
+async def test_a_long_snapshot_is_long_work_that_can_be_cancelled_and_leads_to_its_chat(site: Site) -> None:
+    chat_id = await site.chat()
+    store, client = site.program.engine.store, site.client
+    named = [ChatRenamed(title=f"The light {number}") for number in range(2 * LONG_EVENTS)]
+    await store.writer.submit(lambda txn: [txn.append(one, chat_id=chat_id) for one in named])
+    await client.post(f"/chats/{chat_id}/snapshots", data={})
+    (file,) = [one["file"] for one in (await client.get("/api/snapshots")).json()]
+
+    async def begun() -> str:
+        answer = await client.post(f"/snapshots/{file}/restore", data={"to": "chat"}, headers=PAGE)
+        assert (answer.status_code, answer.headers["location"][:13]) == (303, "/work?follow=")
+        return str(answer.headers["location"])
+
+    async def newest() -> dict[str, Any]:
+        return dict((await client.get("/api/work")).json()[0])
+
+    follow = await begun()
+    shown = (await client.get(follow, headers=PAGE)).text
+    assert "Bringing in “The light 7999”" in shown
+    assert f'hx-get="/work/now?follow={follow.rpartition("=")[2]}"' in shown
+    assert "At work" in (await client.get("/desk", headers=PAGE)).text
+    while not (told := await newest())["done"] > 0:
+        assert told["state"] == "running"
+    assert told["done"] < told["total"]
+    await client.post(f"/work/{told['id']}/cancel")
+
+    async def over() -> dict[str, Any] | None:
+        return None if (told := await newest())["state"] == "running" else told
+
+    cancelled = await site.until(over)
+    assert (cancelled["state"], cancelled["hint"]) == ("cancelled", "Nothing of it was kept: start it again.")
+    assert len((await client.get("/api/chats")).json()) == 1
+    assert "At work" not in (await client.get("/desk", headers=PAGE)).text
+    follow = await begun()
+    assert (await site.until(over))["state"] == "done"
+    arrived = (await client.get(follow, headers=PAGE)).headers["location"]
+    piece = await client.get(follow.replace("/work", "/work/now"), headers=PAGE)
+    assert piece.headers["hx-redirect"] == arrived
+    assert f'<a href="{arrived}">Read it</a>' in (await client.get("/work", headers=PAGE)).text
+    assert "The light 7999" in (await client.get(arrived, headers=PAGE)).text
+    third = await client.post(f"/api/snapshots/{file}/restore", json={"to": "chat"})
+    assert (third.status_code, third.json()["branch_id"]) == (201, None)
+    assert len((await client.get("/api/chats")).json()) == 3

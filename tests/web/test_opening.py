@@ -4,6 +4,7 @@ import re
 
 from store import plot
 from store.events import (
+    Condition,
     Container,
     Opening,
     OpeningActivity,
@@ -48,12 +49,20 @@ async def test_a_model_that_read_nothing_is_said_to_have_read_nothing(site: Site
 async def test_what_was_read_is_corrected_and_agreed_to(site: Site) -> None:
     play = await draft(site)
     train = Container(name="Night train", slots=("window", "aisle"), moving=True)
+    dawn = Condition(kind="time", clock=360)
+    both = Condition(kind="present", entity_ids=(0, play.host_id))
     read = Opening(
         container=train,
         time="night",
         activities=(OpeningActivity(entity_id=play.host_id, activity="reading"),),
         edges=(OpeningEdge(observer_id=play.host_id, target_id=0, affinity=10, summary="met once"),),
-        story_events=(StoryPlan(title="The border", props=(Prop(name="a stamp"),)), StoryPlan(title="Snow")),
+        story_events=(
+            StoryPlan(
+                title="The border", props=(Prop(name="a stamp"),), triggers=(dawn,), preconditions=(both,)
+            ),
+            StoryPlan(title="Snow"),
+            StoryPlan(title="Alarm", triggers=(dawn,), preconditions=(both,)),
+        ),
     )
     await play.record(OpeningProposed(opening=read))
     shown = await page(site, f"/chats/{play.chat_id}/opening", PIECE)
@@ -73,8 +82,13 @@ async def test_what_was_read_is_corrected_and_agreed_to(site: Site) -> None:
         f"summary-{play.host_id}-0": "old friends",
         "event-0": "The frontier",
         "event-told-0": "Papers, please.",
+        "event-waits-0": "on",
         "event-1": "",
+        "event-2": "Alarm",
     }
+    waiting = "It begins by itself, as soon as it is day 1, 06:00, but only while present are You,"
+    assert shown.count(waiting) == 2
+    assert 'name="event-waits-1"' not in shown
     wrong = {**typed, f"affinity-{play.host_id}-0": "very"}
     refused = await site.client.post(f"/chats/{play.chat_id}/opening", data=wrong, headers=PAGE)
     assert (refused.status_code, "affinity" in refused.text) == (422, True)
@@ -83,12 +97,11 @@ async def test_what_was_read_is_corrected_and_agreed_to(site: Site) -> None:
     agreed = await site.client.post(f"/chats/{play.chat_id}/opening", data=typed)
     assert (agreed.status_code, agreed.headers["location"]) == (303, f"/chats/{play.chat_id}")
     state = await play.state()
-    (planned,) = plot.open_story_events(site.program.engine.store.hot, play.chat_id)
-    assert planned.plan.model_dump(exclude_defaults=True) == {
-        "title": "The frontier",
-        "description": "Papers, please.",
-        "props": ({"name": "a stamp"},),
-    }
+    planned, unbidden = plot.open_story_events(site.program.engine.store.hot, play.chat_id)
+    told = StoryPlan(title="The frontier", description="Papers, please.", props=(Prop(name="a stamp"),))
+    waits = {"triggers": (dawn,), "preconditions": (both,)}
+    assert planned.plan == told.model_copy(update=waits)
+    assert unbidden.plan == StoryPlan(title="Alarm"), "its box was not ticked"
     place = state["place"]
     assert (place["name"], place["slots"], place["moving"], place["public"], place["audible_range"]) == (
         "Sleeper",

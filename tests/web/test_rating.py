@@ -3,6 +3,7 @@
 from store.events import SignificanceScored
 from store.rows import rows
 from store.txn import Txn
+from tests.fakes.behaviour import decides
 from tests.web.conftest import Site
 from tests.web.play import Play
 
@@ -19,13 +20,21 @@ async def test_turns_are_rated_by_hand_and_stay_so(site: Site) -> None:
     ids = [int(str(turn["id"])) for turn in turns]
     address, form = f"/api/chats/{chat_id}/significance", f"/chats/{chat_id}/significance"
     assert (await site.client.get(address)).json()["routine"] == 5
+
+    def pins() -> set[int]:
+        """The turns of which Ada has the memory pinned."""
+        found = rows(site.program.engine.store.hot, "SELECT turn_id FROM memory WHERE pinned = 'auto'")
+        return {turn_id for (turn_id,) in found}
+
     before = play.position()
     rated = await site.client.post(form, data={"turn_ids": [str(ids[1]), str(ids[2])], "score": "3"})
     assert rated.status_code == 303
-    assert [(kind, said["turn_id"], run) for kind, said, run in play.logged(before)] == [
+    logged = [one for one in play.logged(before) if one[0] != "memory.pinned"]
+    assert [(kind, said["turn_id"], run) for kind, said, run in logged] == [
         ("significance.scored", ids[1], None),
         ("significance.scored", ids[2], None),
     ]
+    assert pins() == {ids[1], ids[2]}
     assert (await site.client.get(address)).json() == {
         "unrated": 0,
         "routine": 3,
@@ -54,6 +63,17 @@ async def test_turns_are_rated_by_hand_and_stay_so(site: Site) -> None:
     await site.client.post(f"/api/chats/{chat_id}/undo")
     told = (await site.client.get(address)).json()
     assert (told["pivotal"], told["routine"], told["notable"]) == (0, 3, 2)
+    assert pins() == set()
+    play.assert_rebuilds()
+
+    for score, turn_ids, left in ((3, ids[1:3], {ids[1], ids[2]}), (2, ids[1:2], {ids[2]})):
+        await site.client.post(address, json={"turn_ids": turn_ids, "score": score})
+        assert pins() == left
+    site.fake.judging = {'\\"score\\"': decides({"score": 3})}
+    again = {"stages": ["significance"]}
+    await site.client.post(f"/api/chats/{chat_id}/turns/{ids[1]}/derived", json=again)
+    await site.settled()
+    assert pins() == {ids[2]}, "a stage that finds it pivotal does not overrule the person"
     play.assert_rebuilds()
 
 

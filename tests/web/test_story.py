@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from store.events import InventoryChanged
+from store.events import ChatArchived, InventoryChanged
+from tests.fakes.behaviour import decides
 from tests.web.conftest import Site
 from tests.web.play import Play
 from tests.web.test_drawer import PAGE, PIECE, begun, bot, page
@@ -199,7 +200,7 @@ async def test_time_passes_by_a_form_and_the_transcript_says_so(site: Site) -> N
     await site.client.post(f"/api/chats/{play.chat_id}/turns", json={"text": "Hello."})
     await site.settled()
     for typed, said in (
-        ({"words": "some day"}, "tells no time"),
+        ({"words": "some day"}, "tell no time"),
         ({"words": "yesterday"}, "forward"),
         ({"words": "1000 years", "mode": "jump"}, "hundred years"),
         ({"words": "two days later", "mode": "elision"}, "jump"),
@@ -246,3 +247,66 @@ async def test_the_others_go_on_without_you_and_you_come_back(site: Site) -> Non
     assert "The scene is without you" not in shown
     assert "without you" in await page(site, f"/chats/{play.chat_id}/story/timeline", PIECE)
     play.assert_rebuilds()
+
+
+async def test_every_scene_can_be_put_in_other_words(site: Site) -> None:
+    play = await begun(site)
+    site.fake.judging = {'\\"quotes\\"': decides({"summary": "OLD WORDS"})}
+    await site.client.post(f"/api/chats/{play.chat_id}/turns", json={"text": "Hello."})
+    await site.settled()
+    await sent(play, "skip", form="skip", words="next morning", mode="jump")
+    await site.settled()
+
+    async def scenes() -> list[dict[str, Any]]:
+        return list((await site.client.get(f"/api/chats/{play.chat_id}/scenes")).json())
+
+    over, running = await scenes()
+    assert ([over["running"], running["running"]], over["significance"]) == ([False, True], 0)
+    for wrong, status, said in (
+        ({"scene_id": "999"}, 404, "no scene 999"),
+        ({"scene_id": "x"}, 404, "no scene -1"),
+        ({"significance": "9"}, 422, "significance"),
+        ({"place": "x" * 201}, 422, "place"),
+        ({"title": "x" * 2001}, 422, "title"),
+        ({"title": "Kept", "seen": "99999999"}, 409, "changed meanwhile"),
+    ):
+        typed = {"form": f"scene-{over['id']}", "scene_id": str(over["id"]), "seen": str(over["changed_by"])}
+        answer = await sent(play, "story/scene", **(typed | {"title": "Kept", "place": "Kept"} | wrong))
+        assert (answer.status_code, said in answer.text) == (status, True), (wrong, answer.text)
+        assert answer.text.count('role="alert"') == 1
+        assert "Kept" in answer.text
+    typed = {"scene_id": str(over["id"]), "seen": str(over["changed_by"]), "significance": "3"}
+    done = await sent(play, "story/scene", PAGE, **typed, title=HOSTILE, place="The pier")
+    assert (done.status_code, done.headers["location"]) == (303, f"/chats/{play.chat_id}/story#part-timeline")
+    over, running = await scenes()
+    assert (over["title"], over["place"], over["significance"], over["by_hand"]) == (
+        HOSTILE,
+        "The pier",
+        3,
+        True,
+    )
+    assert (running["title"], running["place"], running["significance"]) == ("", "", 0)
+    (told,) = over["summaries"]
+    named = {"form": f"told-{told['memory_id']}", "memory_id": str(told["memory_id"])}
+    named |= {"seen": str(told["changed_by"])}
+    empty = await sent(play, "story/told", **named, text=" ")
+    assert (empty.status_code, "text" in empty.text) == (422, True)
+    assert (await sent(play, "story/told", **named, text="NEW WORDS")).status_code == 200
+    assert (await sent(play, "story/told", **named, text="OTHERS")).status_code == 409
+    assert (await sent(play, "story/around", form="around", seen="0", time="x" * 2001)).status_code == 422
+    world = (await play.state())["world"]
+    fog = {"form": "around", "time": world["time"], "weather": "fog", "seen": str(world["changed_by"])}
+    assert (await sent(play, "story/around", **fog)).status_code == 200
+    assert (await play.state())["world"]["weather"] == "fog"
+    shown = await page(site, f"/chats/{play.chat_id}/story")
+    assert ("NEW WORDS" in shown, "OLD WORDS" in shown, HOSTILE in shown) == (True, False, False)
+    assert 'aria-label="Significance 3 of 3, by hand"' in shown
+    play.assert_rebuilds()
+    path = f"/api/chats/{play.chat_id}/scenes/{running['id']}"
+    given = {"title": "Dawn", "seen": running["changed_by"]}
+    assert (await site.client.post(path, json=given)).json()["event_id"]
+    assert (await site.client.post(path, json=given)).json() == {"event_id": None}
+    for other in ({"significance": "much"}, {"place": 7}, {"mood": "calm"}, {"title": "a\x00b"}):
+        assert (await site.client.post(path, json=given | other)).status_code == 422
+    await play.record(ChatArchived())
+    assert (await sent(play, "story/scene", **typed, title="y")).status_code == 409

@@ -95,6 +95,24 @@ async def test_another_model_is_estimated_begun_cancelled_begun_again_and_answer
     assert (await site.client.get("/healthz")).json()["embedder"] == "senses-new"
 
 
+async def test_another_embedder_in_the_settings_answers_at_once_where_it_can(site: Site) -> None:
+    async def chosen(name: str) -> tuple[str, str, list[str]]:
+        saved = await press(site, "/settings/profile", narrate="fake", embed=name)
+        health = (await site.client.get("/healthz")).json()
+        return saved.headers["location"], health["embedder"], health["notices"]
+
+    assert await chosen("off") == ("/settings?saved=now#profile", "", [])
+    assert await chosen("old") == ("/settings?saved=now#profile", "senses-old", [])
+    where, answers, notices = await chosen("new")
+    assert (where, answers) == ("/settings?saved=reembed#profile", "senses-old")
+    assert "Memories are found by senses-old; senses-new is configured" in notices[0]
+    page = (await site.client.get(where, headers=HTML)).text
+    assert '<a href="/work#embed">To the re-embedding</a>' in page
+    await press(site, "/work/reembed", embedder="new")
+    assert (await ended(site))["state"] == "done"
+    assert await chosen("new") == ("/settings?saved=now#profile", "senses-new", [])
+
+
 async def test_a_model_that_is_configured_by_hand_waits_until_everything_has_its_vectors(
     site: Site, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.processes import FakeProcess, narrate_with
+from tests.workers.conftest import refusal
 from workers.cli import app
 
 Fabula = Callable[..., Result]
@@ -42,3 +43,22 @@ def test_time_is_skipped_and_an_only_bot_goes_on(fabula: Fabula) -> None:
     assert "there already" in fabula("return", 3).stdout
     assert fabula("skip", 3, "yesterday").exit_code != 0
     assert fabula("meanwhile", 3, 2).exit_code != 0
+
+
+def test_scenes_are_listed_and_put_in_other_words(fabula: Fabula) -> None:
+    assert fabula("skip", 3, "next morning").exit_code == 0
+    assert fabula("drain").exit_code == 0
+    over, running = json.loads(fabula("scenes", 3, "--json").stdout)
+    scene = over["scene"]["id"]
+    (told,) = over["summaries"]
+    wording = ("--title", "First words", "--place", "The pier", "--significance", 2)
+    assert "Changed." in fabula("edit-scene", 3, scene, *wording).stdout
+    assert "says the same" in fabula("edit-scene", 3, scene, *wording).stdout
+    assert "Changed." in fabula("retell-scene", 3, scene, "ada", "We met.").stdout
+    shown = fabula("scenes", 3).stdout
+    assert all(words in shown for words in ("First words", "The pier", "significant, by hand", "We met."))
+    assert told["summary"] not in shown
+    for wrong in ((scene, "--significance", 7), (scene, "--significance", "much"), (999, "--title", "x")):
+        assert fabula("edit-scene", 3, *wrong).exit_code != 0
+    assert "Those who do: Ada" in str(refusal(fabula("retell-scene", 3, scene, "Bea", "x")).hint)
+    assert refusal(fabula("retell-scene", 3, running["scene"]["id"], "Ada", "x")).hint

@@ -8,8 +8,9 @@ import trio
 from pipeline.context import Context
 from pipeline.desk import Desk
 from pipeline.replaying import replayable
+from pipeline.scenes import Scenes, Wording
 from pipeline.stage import Emits, Pipeline, Stage, stage
-from store import replays, views
+from store import places, replays, views
 from store.errors import NotFound, Refused
 from store.events import (
     DecisionDefaulted,
@@ -149,6 +150,10 @@ async def test_scenes_replayed_over_a_chat_lie_where_they_lay(tmp_path: Path) ->
             return [order.index(scene) for scene in scenes]
 
         assert lie() == [0, 1, 1]
+        scenes = Scenes(on.store)
+        for wording in (Wording(title="At sea"), Wording(significance=2), Wording(place="Dunes")):
+            last = places.scenes(on.store.hot, chat_id)[-1]
+            assert await scenes.edit(chat_id, last.id, wording, seen=last.changed_by)
         found = replays.triggers(on.store.hot, chat_id, ["turn.user"], first=None, last=None)
         route = replayable(STAGES, "scene").route
         await on.store.writer.submit(
@@ -156,6 +161,10 @@ async def test_scenes_replayed_over_a_chat_lie_where_they_lay(tmp_path: Path) ->
         )
         await on.settled()
         assert lie() == [0, 1, 1]
+        again = places.scenes(on.store.hot, chat_id)[-1]
+        assert again.id > last.changed_by, "another scene, of which the person's words hold"
+        assert (again.title, again.significance) == ("At sea", 2)
+        assert places.place(on.store.hot, again.container_id or 0).container.name == "Dunes"
         assert len(rows(on.store.hot, "SELECT id FROM scene")) == 2
         assert len(rows(on.store.hot, "SELECT id FROM scene_summary")) == 1
         on.check()

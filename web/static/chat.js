@@ -150,7 +150,7 @@ const busy = () => {
 // ---- the stream
 const PARTS = { // kind of event → the pieces of the drawer that show it
   "container.created": ["scene"], "container.changed": ["scene"], "world.changed": ["scene", "clock"], "scene.opened": ["scene", "people", "clock"],
-  "scene.closed": ["scene"], "entity.changed": ["people"], "activity.changed": ["people"], "inventory.changed": ["people"],
+  "scene.closed": ["scene"], "scene.edited": ["scene"], "entity.changed": ["people"], "activity.changed": ["people"], "inventory.changed": ["people"],
   "guest.added": ["people", "edges", "memories", "clock"], "guest.removed": ["people", "edges", "memories", "clock"],
   "time.skipped": ["clock"], "auto.set": ["clock"], "auto.ticked": ["clock"],
   "edge.updated": ["edges"], "edge.summarized": ["edges"], "edge.fact_removed": ["edges"], "group.updated": ["edges"],
