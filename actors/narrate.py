@@ -12,19 +12,21 @@ from itertools import chain
 
 import trio
 
+from pipeline.cast import cast_of
 from pipeline.context import Context, Interrupted, Writing
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Capabilities, Endpoint, Message, Request, Sampler, Usage
 from pipeline.prompt.compose import Composed, Measure, compose
-from pipeline.prompt.naming import Bare
+from pipeline.prompt.naming import OwnWords
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.prompt.remembering import Remembering
 from pipeline.prompt.sent import pack
 from pipeline.retry import Retry
 from pipeline.stage import NARRATE, Emits, Lane, stage
+from pipeline.whom import folded
 from store import log, meanwhile, views
 from store.errors import ErrorClass
-from store.events import Ending, Event, FloorGiven, TokenUsage, TurnAssistant
+from store.events import YOU, Ending, Event, FloorGiven, TokenUsage, TurnAssistant
 from store.recall import Ranking
 from store.views import Turn
 
@@ -150,7 +152,8 @@ async def _follow(
         messages = (*messages, Message(role="assistant", content=asked.begun))
     request = Request(messages=messages, sampler=sampler, slot=NARRATOR_SLOT)
     ctx.asking(request)
-    stream = _Stream(ctx, writing, Bare(composed.speaker_name))
+    own = OwnWords(composed.speaker_name, _others(ctx, writing.speaker_id))
+    stream = _Stream(ctx, writing, own)
     writing.begin(asked.begun)
     with ctx.endpoints.narrating():
         ending = await stream.follow(endpoint, request)
@@ -163,6 +166,15 @@ async def _follow(
     if stream.usage is not None:
         ctx.counter.observe(endpoint.model, composed.prompt.breakdown.total, stream.usage.prompt_tokens)
     return _Rendered(text, ending, stream.model or endpoint.model, _usage(stream.usage))
+
+
+def _others(ctx: Context, speaker_id: int) -> list[str]:
+    """Every name of those whose lines are not the speaker's to say."""
+    chat = views.chat(ctx.db, ctx.claim.chat_id)
+    known = cast_of(ctx.db, chat, (YOU, *chat.bots)).known_as
+    own = {folded(name) for name in known.get(speaker_id, ())}
+    names = (name for one, names in known.items() if one != speaker_id for name in names)
+    return [name for name in names if folded(name) not in own]
 
 
 def _account(composed: Composed, remembering: Remembering) -> dict[str, object]:
@@ -216,7 +228,7 @@ class _Stream:
 
     ctx: Context
     writing: Writing
-    bare: Bare
+    own: OwnWords
     model: str = ""
     usage: Usage | None = None
     finish: str | None = None
@@ -227,11 +239,11 @@ class _Stream:
             with self.ctx.stoppable():
                 await self._read(endpoint, request)
         except EndpointFailed:
-            self.writing.add(self.bare.rest())
+            self.writing.add(self.own.rest())
             if not self.writing.grown:
                 raise
             return "dropped"
-        self.writing.add(self.bare.rest())
+        self.writing.add(self.own.rest())
         if self.ctx.stopped and self.finish is None:
             return "shutdown" if self.ctx.stop_reason == "shutdown" else "stopped"
         return "length" if self.finish == "length" else "complete"
@@ -242,7 +254,10 @@ class _Stream:
             async for chunk in chunks:
                 if chunk.text:
                     self.ctx.figures.setdefault("first_token_s", round(time.monotonic() - began, 4))
-                    self.writing.add(self.bare.take(chunk.text))
+                    self.writing.add(self.own.take(chunk.text))
+                if self.own.over:
+                    self.finish = "stop"
+                    break
                 self.finish = chunk.finish or self.finish
                 self.usage = chunk.usage or self.usage
                 self.model = chunk.model or self.model

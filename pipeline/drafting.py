@@ -17,7 +17,7 @@ from pipeline.inference.types import Endpoint, Message, Request
 from pipeline.prompt.assembly import BEGINS, GOES_ON, Speech, messages_of
 from pipeline.prompt.budget import Budgets
 from pipeline.prompt.macros import substitute
-from pipeline.prompt.naming import Bare
+from pipeline.prompt.naming import OwnWords
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.tokens import ModelCounter, TokenCounter
 from store import views
@@ -55,7 +55,8 @@ class Drafting:
             sampler = self._endpoints.sampler.model_copy(update={"max_tokens": budgets.response})
             messages = _prompt(self._db, chat, measure, budgets)
             with self._endpoints.narrating():
-                return await _written(endpoint, Request(messages=messages, sampler=sampler), chat.you_name)
+                own = OwnWords(chat.you_name, [views.bot(self._db, one).name for one in chat.members])
+                return await _written(endpoint, Request(messages=messages, sampler=sampler), own)
 
     def _open_chat(self, chat_id: int) -> Chat:
         chat = views.chat(self._db, chat_id)
@@ -115,12 +116,14 @@ def _line(db: apsw.Connection, turn: Turn, names: dict[int, str]) -> Speech:
     return "user", f"{name}: {text}"
 
 
-async def _written(endpoint: Endpoint, request: Request, name: str) -> str:
-    bare, text = Bare(name), ""
+async def _written(endpoint: Endpoint, request: Request, own: OwnWords) -> str:
+    text = ""
     async with aclosing(endpoint.generate(request)) as chunks:
         async for chunk in chunks:
-            text += bare.take(chunk.text) if chunk.text else ""
-    text = (text + bare.rest()).strip()
+            text += own.take(chunk.text) if chunk.text else ""
+            if own.over:
+                break
+    text = (text + own.rest()).strip()
     if not text:
         raise EndpointFailed(
             "The model answered with nothing.",

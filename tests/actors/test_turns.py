@@ -23,7 +23,16 @@ from store.events import (
     SignificanceScored,
     TurnAssistant,
 )
-from tests.actors.bench import ACTIVITIES, ADDRESSEE, EDGES, INTERJECTION, SIGNIFICANCE, Table, table
+from tests.actors.bench import (
+    ACTIVITIES,
+    ADDRESSEE,
+    EDGES,
+    INTERJECTION,
+    SIGNIFICANCE,
+    Table,
+    empty_table,
+    table,
+)
 from tests.fakes.behaviour import Behaviour, answers, decides, drops, says, stalls
 from tests.pipeline.inference import HASTY, upstream
 
@@ -72,6 +81,28 @@ async def test_play_never_stops_whatever_the_judge_does(tmp_path: Path, wrong: B
         assert played.told(FloorGiven)[0].speaker_id == played.host_id
         assert len(played.told(TurnAssistant)) >= 2
         assert len(played.told(SignificanceScored)) == len(played.told(TurnAssistant)) + 2
+        played.check()
+
+
+async def test_a_reply_speaks_for_nobody_but_its_speaker(tmp_path: Path) -> None:
+    lines = "Ada: Then we go.\n\n*She takes the lamp.*\n\n**Beatrix:** I stay.\nAda: As you like."
+    others = ("addressee", "narrate", "remember")
+    guest = {"aliases": ("Beatrix",)}
+    async with empty_table(tmp_path / "chat.db", *others) as played:
+        host = await played.bot("Ada")
+        await played.start(host, guest_id=await played.bot("Bea", **guest), you_name="Wren")
+        played.fake.default = says(lines, tokens=60, pace_ms=0)
+        await played.say("Ada?")
+        (reply,) = played.told(TurnAssistant)
+        assert (reply.text, reply.ended, reply.truncated) == (
+            "Then we go.\n\n*She takes the lamp.*",
+            "complete",
+            False,
+        )
+        played.fake.default = says("I said I go.\nWren: And I?")
+        await played.say("Ada!")
+        assert played.told(TurnAssistant)[1].text == "I said I go."
+        assert any(one.text == "I said I go." for one in played.told(MemoryWritten))
         played.check()
 
 
