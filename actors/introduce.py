@@ -15,6 +15,7 @@ from pipeline.context import Context
 from pipeline.deciding import decide
 from pipeline.inference.types import Message
 from pipeline.parts import clipped
+from pipeline.prompt.ooc import strip_ooc
 from pipeline.stage import Emits, stage
 from store import views
 from store.events import MAX_SHORT_CHARS, EdgeSummarized, EdgeUpdated, Event, Fact, GuestAdded, Payload
@@ -50,7 +51,7 @@ ASK = (
 
 @stage("introduce", on=(GuestAdded,), timeout_s=None)
 async def introduce(added: Event[GuestAdded], ctx: Context) -> Emits:
-    if not added.payload.met.strip():
+    if not strip_ooc(added.payload.met).strip():
         return
     chat, guest_id = views.chat(ctx.db, ctx.claim.chat_id), added.payload.guest_id
     host_id = chat.host_id
@@ -69,7 +70,9 @@ def _question(ctx: Context, chat: Chat, guest_id: int, met: str) -> list[Message
         f"{names[bot_id]}: {clipped(bot.description or bot.personality, CARD_TOKENS, counter)}"
         for bot_id, bot in bots.items()
     ]
-    told = "\n".join((*cards, "", "What is told about the two:", clipped(met, MET_TOKENS, counter)))
+    told = "\n".join(
+        (*cards, "", "What is told about the two:", clipped(strip_ooc(met), MET_TOKENS, counter))
+    )
     ask = ASK.format(first=names[chat.host_id], second=names[guest_id])
     return [Message(role="system", content=ask), Message(role="user", content=told)]
 

@@ -17,6 +17,7 @@ from pipeline.deciding import decide
 from pipeline.inference.types import Message
 from pipeline.parts import clipped
 from pipeline.placing import same_name
+from pipeline.prompt.ooc import strip_ooc
 from pipeline.stage import Emits, stage
 from pipeline.whom import folded
 from store import views
@@ -111,7 +112,7 @@ async def kickoff(started: Event[ChatStarted], ctx: Context) -> Emits:
     counter = ctx.counter.for_model(ctx.endpoints.model)
     question = [
         Message(role="system", content=ASK.format(names=", ".join(cast.names.values()), you=cast.names[YOU])),
-        Message(role="user", content=clipped(started.payload.opening, OPENING_TOKENS, counter)),
+        Message(role="user", content=clipped(strip_ooc(started.payload.opening), OPENING_TOKENS, counter)),
     ]
     read = await decide(ctx, Beginning, question, default=Beginning(), answer_tokens=ANSWER_TOKENS)
     yield OpeningProposed(opening=_opening(read, cast))

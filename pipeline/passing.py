@@ -10,6 +10,7 @@ import apsw
 
 from pipeline import story_time
 from pipeline.floor import end_auto, settled
+from pipeline.prompt.ooc import strip_ooc
 from pipeline.seen import Aspect, agreed, open_chat
 from pipeline.skipping import Landing, container_of, next_scene
 from store import meanwhile
@@ -86,7 +87,7 @@ class Passing:
             wanted = _auto_turns(turns, least=1)
             present = tuple(sorted((chat.host_id, chat.guest_id)))
             landing = Landing(
-                container_of(txn.connection, chat.scene_id), title=premise.strip(), present=present
+                container_of(txn.connection, chat.scene_id), title=strip_ooc(premise).strip(), present=present
             )
             scene_id = _opened(txn, chat, landing, "meanwhile, without you")
             txn.append(wanted, chat_id=chat_id, cause_id=scene_id)

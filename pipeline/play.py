@@ -97,9 +97,10 @@ class Play:
                 host_id=host_id,
                 you_name=you_name,
                 you_persona=you_persona,
-                opening=opening,
+                opening=self._habits.marker.canonical(opening),
             )
-            guest = GuestAdded(guest_id=guest_id, met=met) if guest_id is not None else None
+            known = self._habits.marker.canonical(met)
+            guest = GuestAdded(guest_id=guest_id, met=known) if guest_id is not None else None
             return beginning.start(txn, started, guest)
 
         return await self._do(step)
@@ -119,7 +120,7 @@ class Play:
         Raises:
             NotFound: no such chat or bot; Refused: it is archived, the host itself, or there is a guest.
         """
-        added = GuestAdded(guest_id=guest_id, met=met)
+        added = GuestAdded(guest_id=guest_id, met=self._habits.marker.canonical(met))
 
         def step(txn: Txn) -> int:
             chat = open_chat(txn.connection, chat_id)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.passing import Passing
 from store import places, plot, relations, views
 from store.errors import Conflict, Invalid, NotFound, Refused
 from store.events import (
@@ -255,3 +256,20 @@ async def test_nobody_is_asked_about_a_guest_of_whom_nothing_is_told(tmp_path: P
         await on.start(await on.bot("Ada"), guest_id=await on.bot("Bea"), met="  ")
         await on.settled()
         assert on.fake.requests == []
+
+
+async def test_what_is_out_of_character_reaches_no_model_before_play_either(tmp_path: Path) -> None:
+    async with empty_table(tmp_path / "chat.db", "kickoff", "introduce") as on:
+        ada, bea = await on.bot("Ada"), await on.bot("Bea")
+        on.fake.default = decides({})
+        told = {"opening": "A train. ((ASIDE))", "met": "Sisters. ((ASIDE))"}
+        await on.start(ada, guest_id=bea, **told)
+        await on.settled()
+        asked = "\n".join(on.asked())
+        assert "A train." in asked
+        assert "Sisters." in asked
+        assert "ASIDE" not in asked
+        await on.play.confirm_opening(on.chat_id, Opening())
+        await on.say("Hm.")
+        scene_id = await Passing(on.store).meanwhile(on.chat_id, 1, "They quarrel. ((ASIDE))")
+        assert places.scene(on.store.hot, scene_id).title == "They quarrel."
