@@ -3,11 +3,11 @@ a Fabula that it narrates for.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.processes import FakeProcess, fake_process, narrate_with, server
 
@@ -29,6 +29,21 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens tabs of one size or another, each in a window of its own: one that lies behind another is drawn
+    once a second, and a click waits for two pictures."""
+    windows: list[BrowserContext] = []
+
+    def opened(width: int = 1280, height: int = 720) -> Page:
+        windows.append(browser.new_context(viewport={"width": width, "height": height}))
+        return windows[-1].new_page()
+
+    yield opened
+    for window in windows:
+        window.close()
 
 
 @pytest.fixture

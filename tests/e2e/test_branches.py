@@ -2,6 +2,7 @@
 written; kept in a snapshot, derived again, brought back."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -37,10 +38,9 @@ def fits(page: Page) -> None:
 
 
 def test_a_reply_goes_to_the_branch_it_was_begun_in(
-    browser: Browser, fake: FakeProcess, address: str
+    tab: Callable[..., Page], fake: FakeProcess, address: str
 ) -> None:
-    context = browser.new_context(viewport={"width": 1000, "height": 900})
-    first, second = context.new_page(), context.new_page()
+    first, second = tab(1000, 900), tab(1000, 900)
     complaints = watched(first) + watched(second)
     second.goto(opened(first, address))
     both = (first, second)
@@ -86,7 +86,6 @@ def test_a_reply_goes_to_the_branch_it_was_begun_in(
     second.reload()
     see((second,), OPENING, "Only me.", "Wait outside a while.")
     assert complaints == []
-    context.close()
 
 
 def test_a_story_is_kept_derived_again_and_brought_back(

@@ -1,7 +1,7 @@
 """The page in a real browser: two tabs on one chat, through stop, reload, a crash and a restart."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -58,12 +58,11 @@ def logged(address: str, chat_id: str) -> list[str]:
 
 
 def test_two_tabs_mirror_a_chat_through_stop_reload_crash_and_restart(
-    browser: Browser, fake: FakeProcess, tmp_path: Path
+    tab: Callable[..., Page], fake: FakeProcess, tmp_path: Path
 ) -> None:
     narrate_with(tmp_path, fake.base_url)
     port = free_port()
-    context = browser.new_context()
-    first, second = context.new_page(), context.new_page()
+    first, second = tab(), tab()
     complaints = watched(first)
     with server(tmp_path, port=port) as running:
         create_bot_and_chat(first, running.address)
@@ -117,7 +116,6 @@ def test_two_tabs_mirror_a_chat_through_stop_reload_crash_and_restart(
             expect(page.locator("#turns .turn")).to_have_count(11, timeout=WAIT_MS)
         assert texts(first) == texts(second) == logged(running.address, chat_id)
     assert [one for one in complaints if not any(words in one for words in SERVER_GONE)] == []
-    context.close()
 
 
 def test_an_error_reaches_the_person_with_a_way_out(

@@ -2,10 +2,11 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.test_browser import WAIT_MS, create_bot_and_chat, send, watched
 from tests.processes import fake_process, narrate_with, run_fabula, server
@@ -13,15 +14,15 @@ from tests.processes import fake_process, narrate_with, run_fabula, server
 pytestmark = pytest.mark.slow
 
 
-def test_a_failed_stage_is_mended_and_a_paused_one_goes_on(browser: Browser, tmp_path: Path) -> None:
+def test_a_failed_stage_is_mended_and_a_paused_one_goes_on(tab: Callable[..., Page], tmp_path: Path) -> None:
     with fake_process(tokens=6) as fake, server(_data(tmp_path, fake.base_url)) as running:
-        page = browser.new_context(viewport={"width": 360, "height": 800}).new_page()
+        page = tab(360, 800)
         complaints = watched(page)
         create_bot_and_chat(page, running.address)
         chat = page.url
 
         # the endpoint refuses: the run is dead, and the desk says so by itself
-        desk = page.context.new_page()
+        desk = tab(360, 800)
         desk.goto(f"{running.address}/desk")
         expect(desk.locator("#to-narrate-dead")).to_have_count(0)
         told = {"error": {"message": "bad key <img src=x onerror=alert(1)>"}}

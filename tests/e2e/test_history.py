@@ -2,11 +2,12 @@
 
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.test_browser import WAIT_MS, logged, send, texts, watched
 from tests.processes import FakeProcess
@@ -65,10 +66,9 @@ def say(page: Page, fake: FakeProcess, text: str, reply: str) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(1000, 900), (360, 720)])
 def test_the_past_is_rewritten_and_both_tabs_follow(
-    browser: Browser, fake: FakeProcess, address: str, width: int, height: int
+    tab: Callable[..., Page], fake: FakeProcess, address: str, width: int, height: int
 ) -> None:
-    context = browser.new_context(viewport={"width": width, "height": height})
-    first, second = context.new_page(), context.new_page()
+    first, second = tab(width, height), tab(width, height)
     complaints = watched(first) + watched(second)
     chat = started(address)
     for page in (first, second):
@@ -150,4 +150,3 @@ def test_the_past_is_rewritten_and_both_tabs_follow(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert texts(first) == texts(second) == logged(address, chat)
     assert complaints == []
-    context.close()

@@ -50,7 +50,7 @@ def test_the_shell_completes_commands_stages_kinds_and_chats(tmp_path: Path) -> 
 
     assert completed("fabula doc") == ["doctor"]
     assert set(completed("fabula replay --stage re")) == {"remember"}
-    assert set(completed("fabula tail --kind scene.")) == {"scene.opened", "scene.closed", "scene.summarized"}
+    assert completed("fabula tail --kind scene.cl") == ["scene.closed"]
     assert completed(f"fabula runs --data {tmp_path} --chat ") == ["2"]
     assert completed("fabula runs --data /nowhere --chat ") == []
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -344,26 +344,27 @@ def hold(prompts: dict[str, str]) -> None:
     assert "Tobin was awake when the bell rang" in prompts["6"]
 
 
-def test_who_begins_to_write_takes_the_floor_in_every_tab(browser: Browser, tmp_path: Path) -> None:
+def test_who_begins_to_write_takes_the_floor_in_every_tab(
+    browser: Browser, tab: Callable[..., Page], tmp_path: Path
+) -> None:
     with fake_process(pace_ms=0, tokens=3) as fake:
         fake.judge({})
         narrate_with(tmp_path, fake.base_url)
         with server(tmp_path) as running:
             path = three(running.address)
             play(running.address, auto_stops_on_typing="no")
-            context = browser.new_context(viewport={"width": 360, "height": 740})
-            page, other = context.new_page(), context.new_page()
-            for tab in (page, other):
-                tab.goto(running.address + path)
-                expect(tab.locator("#chat[data-live=yes]")).to_be_visible(timeout=WAIT_MS)
+            page, other = tab(360, 740), tab(360, 740)
+            for one in (page, other):
+                one.goto(running.address + path)
+                expect(one.locator("#chat[data-live=yes]")).to_be_visible(timeout=WAIT_MS)
             answered(page, "Bo, hello.", "Bo", 2, WAIT_MS)
             fake.script({"text": "I was thinking of the sea.", "stall_after": 1})
             page.locator("#way-auto > summary").press("Enter")
             expect(page.locator("#auto-turns")).to_be_focused()
             page.locator("#auto-turns").fill("5")
             page.locator("#auto-turns").press("Enter")
-            for tab in (page, other):
-                expect(tab.locator("#auto-left")).to_have_text("4 more turns by themselves", timeout=WAIT_MS)
+            for one in (page, other):
+                expect(one.locator("#auto-left")).to_have_text("4 more turns by themselves", timeout=WAIT_MS)
             expect(page.locator(".turn.writing")).to_be_visible(timeout=WAIT_MS)
             page.locator("#way-skip > summary").click()
             page.get_by_label("Until when").fill("next morning")
@@ -378,21 +379,20 @@ def test_who_begins_to_write_takes_the_floor_in_every_tab(browser: Browser, tmp_
             asked: list[str] = []
             page.on("request", lambda request: asked.append(request.url))
             page.get_by_label("Your turn").press_sequentially("W")
-            for tab in (page, other):
-                expect(tab.locator("#auto-left")).to_have_text("4 more turns by themselves")
+            for one in (page, other):
+                expect(one.locator("#auto-left")).to_have_text("4 more turns by themselves")
             assert not [url for url in asked if url.endswith("/auto")], "as chosen"
             play(running.address, auto_stops_on_typing="yes")
             page.evaluate("htmx.trigger('#now', 'refresh')")
             expect(page.locator("#now[data-stops]")).to_be_attached(timeout=WAIT_MS)
             page.get_by_label("Your turn").press_sequentially("e")
-            for tab in (page, other):
-                expect(tab.locator("#auto-left")).to_have_count(0, timeout=WAIT_MS)
+            for one in (page, other):
+                expect(one.locator("#auto-left")).to_have_count(0, timeout=WAIT_MS)
             fake.release()
-            for tab in (page, other):
-                expect(tab.locator("#turns .turn")).to_have_count(3, timeout=WAIT_MS)
+            for one in (page, other):
+                expect(one.locator("#turns .turn")).to_have_count(3, timeout=WAIT_MS)
             without_scripts(browser, running.address + path)
             shows_the_clock_although_an_answer_came_late(page, f"{running.address}/api{path}")
-            context.close()
             assert len(httpx.get(f"{running.address}/api{path}/turns").json()) == 3
 
 
