@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 ARGS ?=
-JOBS ?= 0
+JOBS ?= 2
 
 .PHONY: install run test check bench clean
 
@@ -34,7 +34,7 @@ check: $(DEV)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# With JOBS=2 two files are tested at a time. A file stays with one worker, because its tests share a browser;
+# Two files are tested at a time (JOBS=0: one). A file stays with one worker, because its tests share a browser;
 # files go in order, so that the longest ones do not come last.
 test: check
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)

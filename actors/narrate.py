@@ -8,6 +8,7 @@ died. Only when there is nothing to keep does the run fail and try again.
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import trio
@@ -152,8 +153,7 @@ async def _follow(
         messages = (*messages, Message(role="assistant", content=asked.begun))
     request = Request(messages=messages, sampler=sampler, slot=NARRATOR_SLOT)
     ctx.asking(request)
-    own = OwnWords(composed.speaker_name, _others(ctx, writing.speaker_id))
-    stream = _Stream(ctx, writing, own)
+    stream = _Stream(ctx, writing, composed.speaker_name)
     writing.begin(asked.begun)
     with ctx.endpoints.narrating():
         ending = await stream.follow(endpoint, request)
@@ -228,10 +228,15 @@ class _Stream:
 
     ctx: Context
     writing: Writing
-    own: OwnWords
+    speaker_name: str
     model: str = ""
     usage: Usage | None = None
     finish: str | None = None
+
+    @cached_property
+    def own(self) -> OwnWords:
+        """Asked for with the first word: before it, the request is what matters."""
+        return OwnWords(self.speaker_name, _others(self.ctx, self.writing.speaker_id))
 
     async def follow(self, endpoint: Endpoint, request: Request) -> Ending:
         """Publish what arrives until the model, the person, the endpoint or the process ends it."""

@@ -56,8 +56,8 @@ class Context:
     until_calm: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
     """Wait while a turn is on its way to its model: those few milliseconds belong to it."""
     stop_reason: str = ""
-    looked_at: int = field(init=False)
-    """The newest event there was when the run last looked at how things stand."""
+    looked_at: int = 0
+    """The newest event there was when the run last looked at what its outcome stands on, if anything."""
     figures: dict[str, Any] = field(default_factory=dict)
     beside: list[Payload] = field(default_factory=list)
     """Events about the run itself, such as a decision that was defaulted; committed after what it yields."""
@@ -66,9 +66,6 @@ class Context:
     """The words of a finished narration's prompt, packed, to be kept for a while."""
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
     _stoppable: trio.CancelScope = field(default_factory=trio.CancelScope)
-
-    def __post_init__(self) -> None:
-        self.looks()
 
     @property
     def db(self) -> apsw.Connection:

@@ -175,6 +175,8 @@ class Consumer:
     async def _act(self, ctx: Context, stage: Stage) -> list[Payload] | None:
         """What the actor yields; None when it was cut off by the shutdown."""
         event = log.event(self.store.hot, ctx.claim.event_id)
+        if stage.stands_on:
+            ctx.looks()
         limit = trio.fail_after(stage.timeout_s) if stage.timeout_s is not None else trio.CancelScope()
         with ctx.scope, limit:
             return [payload async for payload in stage(event, ctx)] + ctx.beside

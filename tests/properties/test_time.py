@@ -142,6 +142,7 @@ class World:
         for claim in claims:
             ctx = Context(claim, self.store, self.feed, self.endpoints, COUNTER)
             actor = PIPELINE.stages[claim.stage]
+            ctx.looks()
             try:
                 found = [one async for one in actor(log.event(self.store.hot, claim.event_id), ctx)]
             except FabulaError as error:
