@@ -1,6 +1,7 @@
 """The page in a real browser: two tabs on one chat, through stop, reload, a crash and a restart."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,6 +47,14 @@ def create_bot_and_chat(page: Page, address: str) -> None:
 def send(page: Page, text: str) -> None:
     page.get_by_label("Your turn").fill(text)
     page.get_by_label("Your turn").press("Enter")
+
+
+def until(page: Page, so: str) -> None:
+    """Wait until it is so. Playwright's own way evaluates text within the page, which its policy forbids."""
+    over = time.monotonic() + WAIT_MS / 1000
+    while not page.evaluate(so):
+        assert time.monotonic() < over, f"it is never so: {so}"
+        page.wait_for_timeout(20)
 
 
 def texts(page: Page) -> list[str]:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.e2e.test_browser import WAIT_MS, logged, send, texts, watched
+from tests.e2e.test_browser import WAIT_MS, logged, send, texts, until, watched
 from tests.processes import FakeProcess
 
 pytestmark = pytest.mark.slow
@@ -132,7 +132,7 @@ def test_the_past_is_rewritten_and_both_tabs_follow(
     first.evaluate("scrollTo(0, 0)")
     first.get_by_role("button", name="Go back").click()
     see(both, *told[:3])
-    first.wait_for_function(AT_END, timeout=WAIT_MS)  # where the story goes on
+    until(first, AT_END)  # where the story goes on
     first.set_viewport_size({"width": width, "height": height})
     say(second, fake, "I bring fish.", "Put it down.")
     see(both, *told[:3], "I bring fish.", "Put it down.")

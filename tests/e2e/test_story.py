@@ -15,7 +15,7 @@ from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expe
 from pipeline import story_time
 from store import rebuild, views
 from store.database import connect
-from tests.e2e.test_browser import WAIT_MS, send, watched
+from tests.e2e.test_browser import WAIT_MS, send, until, watched
 from tests.e2e.test_three import answered, three
 from tests.golden import script
 from tests.golden.play import BETWEEN, BOTTLE, HAMPER, LEARNT, OVER, SCORE, TOLD
@@ -24,6 +24,10 @@ from tests.processes import FakeProcess, fake_process, narrate_with, server
 
 pytestmark = pytest.mark.slow
 ALL_TURNS = 60
+ALL_SETTLED = """async () => {
+    const runs = await (await fetch("/api/runs?limit=60")).json();
+    return runs.every((one) => ["done", "cancelled", "dead"].includes(one.state));
+}"""
 RETOLD = "That evening somebody had torn a page out, and nobody said who."
 ONCE_IT_HAS_ASKED_AGAIN = """
 const heard = () => setTimeout(() => { document.body.dataset.asked = ""; }, 200);
@@ -66,12 +70,7 @@ class Reader:
     def settled(self) -> None:
         """As the page says it and as the ledger does."""
         expect(self.page.locator("#stop")).to_be_hidden(timeout=WAIT_MS)
-        self.page.wait_for_function(
-            "async () => { const runs = await (await fetch('/api/runs?limit=60')).json();"
-            " return runs.every((one) => ['done', 'cancelled', 'dead'].includes(one.state)); }",
-            timeout=WAIT_MS,
-            polling=20,
-        )
+        until(self.page, ALL_SETTLED)
 
     def last_prompt(self, answering: str) -> str:
         """What the speaker was sent for a reply to these words."""
