@@ -80,6 +80,11 @@ class View:
     size: tuple[int, int] = WIDE
     prepare: Prepare | None = None
 
+    @property
+    def live(self) -> bool:
+        """Whether the page follows the chat, and says so once it does."""
+        return self.path in ("/chats/{chat}", "/chats/{chat}/story")
+
 
 VIEWS = (
     View("chat", "/chats/{chat}"),
@@ -91,6 +96,9 @@ VIEWS = (
     View("search", "/search?q=light"),
     View("chats", "/"),
     View("model", "/endpoints"),
+    View("settings", "/settings"),
+    View("sent", "/chats/{chat}/turns/{turn}/prompt"),
+    View("matters", "/chats/{chat}/significance"),
 )
 
 
@@ -121,7 +129,7 @@ class Story:
         self._plot(ada["id"])
         for said, reply in STORY:
             self._say(said, reply)
-        newest = self._turns()[-1]["id"]
+        self.newest = newest = self._turns()[-1]["id"]
         self._quiet()
         self._script("*She looks at the stairs, and says nothing for a long time.*")
         self._post(f"/chats/{self.chat}/turns/{newest}/alternatives")
@@ -186,11 +194,11 @@ class Story:
         return run["stage"] != "embed" and run["state"] not in ("done", "dead", "cancelled")
 
 
-def take(page: Page, address: str, view: View, chat: int) -> bytes:
+def take(page: Page, address: str, view: View, story: Story) -> bytes:
     width, height = view.size
     page.set_viewport_size({"width": width, "height": height})
-    page.goto(address + view.path.format(chat=chat))
-    if view.path.startswith("/chats/"):
+    page.goto(address + view.path.format(chat=story.chat, turn=story.newest))
+    if view.live:
         page.wait_for_selector("[data-live=yes]")
         page.evaluate("document.activeElement.blur()")
     if view.prepare is not None:
@@ -259,7 +267,7 @@ def main() -> None:
             for theme in themes:
                 page = browser.new_context(color_scheme=theme, reduced_motion="reduce").new_page()
                 for view in VIEWS:
-                    picture = take(page, server.address, view, story.chat)
+                    picture = take(page, server.address, view, story)
                     path = FOLDER / f"{view.name}-{theme}.png"
                     path.write_bytes(picture)
                     print(f"{path.name}: {len(picture) // 1024} KB")
