@@ -78,6 +78,8 @@ async def scene(turn: Event[TurnUser], ctx: Context) -> Emits:
     if not said:
         return
     change = await decide(ctx, SceneChange, _question(ctx, turn.id, said, before), default=SceneChange())
+    ctx.looks()
+    before = places.scene_before(ctx.db, turn.id) or before
     if _is_meant(change, said, _place_name(ctx, before)):
         for payload in _next_scene(ctx, turn.id, before, change):
             yield payload
