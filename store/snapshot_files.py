@@ -198,19 +198,33 @@ def _refuse_more(path: Path, size: int, limit_bytes: int) -> None:
 def _parsed(path: Path, found: bytes) -> object:
     try:
         return json.loads(found.decode("utf-8"), parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        cut_off = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated")
-        what = "is cut off" if cut_off else "is no JSON"
-        raise Invalid(
-            f"The snapshot {path} {what}: {error.msg} in line {error.lineno}, column {error.colno}.",
-            hint="Copy it again from where it came from, or take another snapshot.",
-        ) from error
     except (ValueError, RecursionError) as error:
+        where = (
+            f"{error.msg} in line {error.lineno}, column {error.colno}"
+            if isinstance(error, json.JSONDecodeError)
+            else f"{type(error).__name__}: {error}"
+        )
         raise Invalid(
-            f"The snapshot {path} is no JSON.",
+            f"The snapshot {path} {'is cut off' if _is_cut_off(found, error) else 'is no JSON'}.",
             hint="Copy it again from where it came from, or take another snapshot.",
-            detail=f"{type(error).__name__}: {error}",
+            detail=where,
         ) from error
+
+
+def _is_cut_off(found: bytes, error: Exception) -> bool:
+    """Whether more of a JSON object would have to follow, which has begun and has not ended.
+
+    Where the reader stopped is not enough: half of a number, of `false`, of an escape or of a
+    character in UTF-8 is refused where that begins, which is before the end of the file.
+    """
+    whole = found.strip()
+    if whole and not whole.startswith(b"{"):
+        return False
+    if not whole.endswith(b"}"):
+        return True
+    return isinstance(error, json.JSONDecodeError) and (
+        error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated")
+    )
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -251,8 +251,20 @@ def test_a_snapshot_cut_off_anywhere_is_never_taken_for_whole(taken: Path, share
     whole = taken.read_bytes().rstrip()
     cut = taken.with_name("cut.json")
     cut.write_bytes(whole[: int(len(whole) * share)])
-    with pytest.raises(Invalid, match=r"cut off|no JSON"):
+    with pytest.raises(Invalid, match="is cut off"):
         snapshot_files.read(cut)
+
+
+def test_half_of_any_value_is_told_as_cut_off(tmp_path: Path) -> None:
+    """Also where the reader of JSON stops before the end: at half a word, number, escape or character."""
+    whole = json.dumps(
+        {"a": False, "b": None, "c": -1.5e-3, "d": 'Ä "}" \x07 \\', "e": [{}, True]}, ensure_ascii=False
+    ).encode()
+    cut = tmp_path / "cut.json"
+    for length in range(len(whole)):
+        cut.write_bytes(whole[:length])
+        with pytest.raises(Invalid, match="is cut off"):
+            snapshot_files.read(cut)
 
 
 def test_what_a_stage_found_since_comes_along(fresh_path: Fresh) -> None:
