@@ -71,6 +71,7 @@ COMMANDS = Commands(
         "scenes": "workers.cli_scenes:scenes",
         "edit-scene": "workers.cli_scenes:edit_scene",
         "retell-scene": "workers.cli_scenes:retell_scene",
+        "quote-scene": "workers.cli_scenes:quote_scene",
         "bench": "workers.measuring:bench",
         "eval": "workers.measuring:evals",
     }

@@ -10,6 +10,7 @@ from typing import Any
 
 import apsw
 
+from store import addresses
 from store.events import (
     Event,
     MemoryEdited,
@@ -36,6 +37,8 @@ def scope_token(chat_id: int, owner_id: int) -> str:
 @projects(MemoryWritten)
 def memory_written(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
     memory = event.payload
+    if addresses.is_told(memory) and not _scene_counts(db, event):
+        return
     judged = row(db, "SELECT significance, scene_id, clock FROM turn WHERE id = ?", (memory.turn_id,))
     significance, scene_id, clock = judged or (None, None, None)
     db.execute(
@@ -59,13 +62,20 @@ def memory_written(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
             memory.clock if memory.clock is not None else clock,
         ),
     )
-    if memory.form == "summary" and memory.significance is None:
+    if addresses.is_told(memory):
         _tie_to_scene(db, event)
     _index(db, event.id)
 
 
+def _scene_counts(db: apsw.Connection, event: Event[MemoryWritten]) -> bool:
+    """Whether the scene it tells of counts; else there is nothing to tell of."""
+    where = (event.payload.scene_id, event.chat_id)
+    return row(db, "SELECT 1 FROM scene WHERE id = ? AND chat_id = ?", where) is not None
+
+
 def _tie_to_scene(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
-    """The summary of a scene is what its owner keeps of it, and matters as much as the scene does."""
+    """The summary of a scene is what its owner keeps of it: it matters as much as the scene does, and is of
+    the time when that ended."""
     told = event.payload
     db.execute(
         "UPDATE scene_summary SET memory_id = ? WHERE chat_id = ? AND owner_id = ? AND scene_id = ?"
@@ -74,8 +84,9 @@ def _tie_to_scene(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
     )
     if db.changes():
         db.execute(
-            "UPDATE memory SET significance = coalesce((SELECT significance FROM scene WHERE id = ?), 0)"
-            " WHERE id = ?",
+            "UPDATE memory SET significance = coalesce(scene.significance, 0),"
+            " clock = coalesce(scene.closed_clock, memory.clock) FROM scene"
+            " WHERE scene.id = ? AND memory.id = ?",
             (told.scene_id, event.id),
         )
 
@@ -161,6 +172,24 @@ def made_nothing_else(events: Iterable[Event[Any]], made: Collection[int]) -> bo
         or not is_folded(event.kind)
         for event in events
     )
+
+
+def any_shared(db: apsw.Connection, events: Iterable[Event[Any]]) -> bool:
+    """Whether beside one of these memories of turns another stands that is known by the same: what was said
+    of the one is said of the other where the one goes."""
+    return any(
+        _is_shared(db, event)
+        for event in events
+        if isinstance(event.payload, MemoryWritten) and event.payload.form == "turn"
+    )
+
+
+def _is_shared(db: apsw.Connection, memory: Event[MemoryWritten]) -> bool:
+    told = memory.payload
+    of = (told.turn_id, told.owner_id, told.form, memory.chat_id)
+    alike = "turn_id = ? AND owner_id = ? AND form = ? AND chat_id = ?"
+    found = row(db, f"SELECT count(*) FROM memory WHERE {alike}", of)
+    return told.turn_id is None or (found is not None and found[0] > 1)
 
 
 def remove(db: apsw.Connection, memory_ids: Iterable[int]) -> None:
