@@ -100,6 +100,7 @@ class Scenes:
             raise Invalid(f"quotes: {len(wanted)} lines are given.", hint=f"Keep at most {MAX_QUOTES}.")
         if not all(wanted):
             raise Invalid("quotes: a line is empty.", hint="Leave it out, or write what was said.")
+        edited = QuotesEdited(summary_id=scene_id, quotes=wanted)
 
         def step(txn: Txn) -> int | None:
             chat = open_chat(txn.connection, chat_id)
@@ -108,7 +109,7 @@ class Scenes:
             asked = Aspect("The quotes", (QuotesEdited.kind,), told.quotes, wanted, told.quotes_by, of)
             if not agreed(txn, chat, asked, seen):
                 return None
-            return txn.append(QuotesEdited(summary_id=told.id, quotes=wanted), chat_id=chat.id).id
+            return txn.append(edited.model_copy(update=of), chat_id=chat.id).id
 
         return await self._store.writer.submit(step, durable=True)
 
@@ -195,9 +196,11 @@ def _minutes(name: str, given: When | None, begins: int) -> int | None:
         return given
     if not given.strip():
         return None
-    told = f"day {begins // DAY + 1}, {given}" if "day" not in given.casefold() else given
-    minutes = None if story_time.SPAN.search(told.casefold()) else story_time.minutes_until(told, 0)
-    if minutes is None or minutes < 0:
+    told = " ".join(given.casefold().split())
+    day = story_time.DAY_NUMBER.search(told)
+    within = story_time.minute_of_day(story_time.DAY_NUMBER.sub(" ", told))
+    minutes = (int(day.group(1)) - 1 if day else begins // DAY) * DAY + (within or 0)
+    if within is None or minutes < 0:
         raise Invalid(f"{name}: “{given[:80]}” tells no time of the story.", hint=f"Write it as {EXAMPLE}.")
     return minutes
 

@@ -1,5 +1,6 @@
 """Commands about scenes: what they are called, where they were, and what is told of them."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from pipeline.wording import SIGNIFICANCE
 from store import places, stale, timeline, views
 from store.errors import Invalid
 from store.events import MemoryEdited
-from store.places import SceneSummary
+from store.places import Scene, SceneSummary
 from store.store import Store
 from store.timeline import Told
 from workers import telling
@@ -23,7 +24,7 @@ Chat = Annotated[int, typer.Argument(help="The chat's id.")]
 SceneId = Annotated[int, typer.Argument(help="The scene's id; `fabula scenes CHAT` lists them.")]
 
 
-COLUMNS = ("id", "title", "place", "from", "to", "weather", "turns", "significance")
+COLUMNS = ("id", "title", "place", "from", "to", "turns", "significance")
 
 
 def scenes(chat: Chat, data: Data = None, as_json: Json = False) -> None:
@@ -44,14 +45,27 @@ def scenes(chat: Chat, data: Data = None, as_json: Json = False) -> None:
             old = f" ({wording.OUTDATED})" if summary.id in one.outdated else ""
             told = f"{summary.scene_id}, {who}: {summary.summary}{quotes}{old}"
             OUT.print(told, markup=False, highlight=False)
-        if one.retimed is not None:
-            OUT.print(f"{_id(one)}: {wording.retimed(one.retimed)}", markup=False, highlight=False)
+        for said in _said_of(one):
+            OUT.print(said, markup=False, highlight=False)
     for words in unheld:
         OUT.print(f"{wording.HOLDS_OF_NOTHING} {words}", markup=False, highlight=False)
 
 
-def _id(one: Told) -> int:
-    return one.scene.id if one.scene is not None else 0
+def _until(scene: Scene) -> str:
+    """When it was over; without the day where that is the one on which it began."""
+    if scene.closed_by is None or scene.closed_clock is None:
+        return ""
+    day, told = story_time.told(scene.clock).split(", ")[0], story_time.told(scene.closed_clock)
+    return told.removeprefix(f"{day}, ")
+
+
+def _said_of(one: Told) -> Iterator[str]:
+    """The weather it was over in, and times it could not keep."""
+    scene = one.scene
+    if scene is not None and scene.weather:
+        yield f"{scene.id}, weather: {scene.weather}"
+    if scene is not None and one.retimed is not None:
+        yield f"{scene.id}: {wording.retimed(one.retimed)}"
 
 
 def _row(one: Told, held: dict[int, str]) -> dict[str, object]:
@@ -63,8 +77,7 @@ def _row(one: Told, held: dict[int, str]) -> dict[str, object]:
         "title": scene.title,
         "place": held.get(scene.container_id or 0, ""),
         "from": story_time.told(one.clock),
-        "to": "" if scene.closed_clock is None else story_time.told(scene.closed_clock),
-        "weather": scene.weather or "",
+        "to": _until(scene),
         "turns": one.turns,
         "significance": SIGNIFICANCE[one.significance] + (", by hand" if one.by_hand else ""),
     }
