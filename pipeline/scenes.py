@@ -1,6 +1,6 @@
 """Scenes: what a person says of one by hand, whether it goes on or is over.
 
-What its witnesses tell of it are memories of theirs, and corrected as such (`pipeline.correcting`); the
+What its witnesses tell of it are memories of theirs, and corrected as such (`pipeline.recollections`); the
 lines that are kept beside them are set right here.
 """
 

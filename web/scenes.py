@@ -40,7 +40,7 @@ async def edit_around(engine: Engine, chat_id: int, typed: Typed) -> object:
 async def edit_told(engine: Engine, chat_id: int, typed: Typed) -> object:
     """What one of its witnesses tells of a scene, which is a memory of theirs."""
     edited = MemoryEdited(memory_id=typed.id("memory_id"), text=typed.text("text"))
-    return await engine.corrections.memory(chat_id, edited, seen=typed.id("seen"))
+    return await engine.recollections.memory(chat_id, edited, seen=typed.id("seen"))
 
 
 async def edit_quotes(engine: Engine, chat_id: int, typed: Typed) -> object:

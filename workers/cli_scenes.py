@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipeline import story_time, wording
-from pipeline.corrections import Corrections
+from pipeline.recollections import Recollections
 from pipeline.scenes import Scenes, Wording
 from pipeline.wording import SIGNIFICANCE
 from store import places, stale, timeline, views
@@ -116,7 +116,7 @@ def retell_scene(
     with store_of(data) as store:
         told = _told_by(store, chat, scene, who)
     edited = MemoryEdited(memory_id=told.memory_id or 0, text=text)
-    _say(acted(data, lambda store: Corrections(store).memory(chat, edited, seen=told.changed_by)))
+    _say(acted(data, lambda store: Recollections(store).memory(chat, edited, seen=told.changed_by)))
 
 
 def quote_scene(

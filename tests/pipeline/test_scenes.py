@@ -8,6 +8,7 @@ from pipeline.corrections import Corrections
 from pipeline.passing import Passing
 from pipeline.prompt.budget import Budgets
 from pipeline.prompt.compose import Measure, compose
+from pipeline.recollections import Recollections
 from pipeline.rewriting import Rewriting
 from pipeline.scenes import Scenes, Wording
 from pipeline.tokens import TokenCounter
@@ -62,12 +63,12 @@ async def test_what_a_person_says_of_a_scene_is_in_the_prompts_instead_of_what_w
     async with table(tmp_path / "chat.db") as on:
         first, second = await two_scenes(on)
         assert ("OLDWORDS" in prompt(on), "Oldpier" in prompt(on)) == (True, True)
-        scenes, corrections = Scenes(on.store), Corrections(on.store)
+        scenes, recollections = Scenes(on.store), Recollections(on.store)
         wording = Wording(title="NEWTITLE", place="Newpier")
         await scenes.edit(on.chat_id, second, wording, seen=places.scene(on.store.hot, second).changed_by)
         told = summary(on)
         assert told.memory_id is not None
-        await corrections.memory(
+        await recollections.memory(
             on.chat_id, MemoryEdited(memory_id=told.memory_id, text="NEWWORDS."), seen=told.changed_by
         )
         shown = prompt(on)
@@ -94,7 +95,7 @@ async def test_what_a_person_says_of_a_scene_is_in_the_prompts_instead_of_what_w
         assert memories.memory(on.store.hot, again.memory_id or 0).significance == 2
 
         unknown = MemoryWitnessChanged(memory_id=again.memory_id or 0, witnesses=())
-        assert await corrections.witnesses(on.chat_id, unknown, seen=again.changed_by)
+        assert await recollections.witnesses(on.chat_id, unknown, seen=again.changed_by)
         assert "NEWWORDS" not in prompt(on), "who did not perceive it does not tell of it"
         assert await Rewriting(on.store, tmp_path).undo(on.chat_id) == ("memory.witness_changed",)
 
@@ -195,7 +196,7 @@ async def test_quotes_are_in_the_prompt_as_a_person_wants_them_and_what_is_told_
         with pytest.raises(Invalid, match="empty"):
             await scenes.quotes(on.chat_id, first, on.host_id, (" ",), seen=summary(on).quotes_by)
         edited = MemoryEdited(memory_id=told.memory_id or 0, text="NEWWORDS.")
-        await Corrections(on.store).memory(on.chat_id, edited, seen=told.changed_by)
+        await Recollections(on.store).memory(on.chat_id, edited, seen=told.changed_by)
         (turn, *_) = on.events(TurnAssistant)
         await on.append(TurnRetracted(turn_id=turn.id))
         marked = [one for one in timeline.told(on.store.hot, on.chat_id) if one.outdated]
