@@ -82,33 +82,37 @@ HELD_IN: Mapping[str, str] = {
 """Field → the projection that has what it names, if that counts."""
 
 
-def named(event: Event[Payload]) -> tuple[str, int] | None:
+def named(db: apsw.Connection, event: Event[Payload]) -> tuple[str, int] | None:
     """What the event says something of, as the field that names it and the id; None where it is nothing that
     a run could make anew."""
     field = NAMING.get(type(event.payload))
-    if field is None or (isinstance(event.payload, MemoryWritten) and not is_told(event.payload)):
+    if field is None or (isinstance(event.payload, MemoryWritten) and not is_told(db, event)):
         return None
     return field, getattr(event.payload, field)
 
 
-def is_told(memory: MemoryWritten) -> bool:
-    """Whether the memory is what its owner tells of a scene that is over: it matters as much as that does."""
-    return memory.form == "summary" and memory.significance is None and memory.scene_id is not None
+def is_told(db: apsw.Connection, event: Event[Payload]) -> bool:
+    """Whether a memory is what its owner tells of a scene that is over: written with that. The gist of a
+    story event is of a scene as well, and was once written alike."""
+    memory = event.payload
+    if not isinstance(memory, MemoryWritten) or memory.form != "summary" or memory.scene_id is None:
+        return False
+    with_it = "SELECT 1 FROM event WHERE run_id = ? AND ordinal = ? AND kind = 'scene.summarized'"
+    return row(db, with_it, (event.run_id, event.ordinal - 1)) is not None
 
 
 def said_of(db: apsw.Connection, event: Event[Payload]) -> str | None:
     """The address of what the event says something of; None where nothing can take its place."""
-    found = named(event)
+    found = named(db, event)
     if found is None:
         return None
-    thing_id, maker_id = found[1], maker(event)
-    by = _event(db, maker_id)
+    thing_id, by = found[1], _event(db, maker(db, event))
     return next((at for at, one in made(db, by) if one == thing_id), None) if by else None
 
 
-def maker(event: Event[Payload]) -> int:
+def maker(db: apsw.Connection, event: Event[Payload]) -> int:
     """The event that made what this one says something of; 0 where it is nothing."""
-    field, thing_id = named(event) or ("", 0)
+    field, thing_id = named(db, event) or ("", 0)
     return thing_id // MAX_FACTS if field == "fact_id" else thing_id
 
 
@@ -120,7 +124,7 @@ def made(db: apsw.Connection, event: Event[Payload]) -> Iterator[tuple[str, int]
     match event.payload:
         case MemoryWritten(turn_id=int(turn_id)) as memory:
             yield f"memory {memory.form} {memory.owner_id} turn {turn_id}", event.id
-        case MemoryWritten(scene_id=int(scene_id)) as memory if is_told(memory):
+        case MemoryWritten(scene_id=int(scene_id)) as memory if is_told(db, event):
             yield f"memory told {memory.owner_id} {opening(db, scene_id)}", event.id
         case MemoryWritten() as memory:
             yield f"memory {memory.form} {memory.owner_id} {origin(db, event)}", event.id
@@ -157,7 +161,7 @@ def root(db: apsw.Connection, event: Event[Payload]) -> int:
     """What a thing stands and falls with: the turn it came of, and what is told of a scene with what that
     began with."""
     match event.payload:
-        case MemoryWritten(scene_id=int(scene_id)) as memory if is_told(memory):
+        case MemoryWritten(scene_id=int(scene_id)) if is_told(db, event):
             return _opener(db, scene_id)
         case SceneSummarized(scene_id=scene_id) | DigestWritten(scene_id=scene_id):
             return _opener(db, scene_id)

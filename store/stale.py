@@ -33,7 +33,7 @@ class Unheld:
 def unheld(db: apsw.Connection, chat_id: int) -> list[Unheld]:
     """What a person said that holds of nothing, in the order in which they did."""
     found = (
-        Unheld(event, log.event(db, addresses.maker(event)))
+        Unheld(event, log.event(db, addresses.maker(db, event)))
         for event in (log.event(db, event_id) for event_id, of in rows(db, BY_HAND, (chat_id,)) if of is None)
     )
     return [one for one in found if live.is_live(db, addresses.root(db, one.of))]
@@ -74,7 +74,7 @@ def _drawn_on(db: apsw.Connection, told: SceneSummary, edited_by: int | None) ->
     """The turns it rests on: as it was told, or as it stood when the person put it in other words."""
     drew_on = log.event(db, told.id).payload.drew_on
     if edited_by is not None:
-        drew_on = log.event(db, addresses.maker(log.event(db, edited_by))).payload.drew_on
+        drew_on = log.event(db, addresses.maker(db, log.event(db, edited_by))).payload.drew_on
     found = rows(
         db,
         "SELECT payload ->> 'turn_id' FROM event WHERE id IN (SELECT value FROM json_each(?))",

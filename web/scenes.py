@@ -44,10 +44,23 @@ async def edit_told(engine: Engine, chat_id: int, typed: Typed) -> object:
 
 
 async def edit_quotes(engine: Engine, chat_id: int, typed: Typed) -> object:
-    """The lines kept beside what somebody tells of a scene, one a line of the form."""
-    quotes = [line.strip() for line in typed.text("quotes").split("\n") if line.strip()]
+    """The words kept beside what somebody tells of a scene, one a line of the form. What was left as it was
+    shown is as it was, with its own lines."""
     scene_id, owner_id = typed.id("scene_id"), typed.id("owner_id")
+    told = await engine.store.read(lambda db: places.all_summaries(db, chat_id))
+    there = {
+        _one_line(quote): quote
+        for one in told
+        if (one.scene_id, one.owner_id) == (scene_id, owner_id)
+        for quote in one.quotes
+    }
+    lines = [_one_line(line) for line in typed.text("quotes").split("\n")]
+    quotes = [there.get(line, line) for line in lines if line]
     return await engine.scenes.quotes(chat_id, scene_id, owner_id, quotes, seen=typed.id("seen"))
+
+
+def _one_line(words: str) -> str:
+    return " ".join(words.split())
 
 
 def unheld(db: apsw.Connection, chat_id: int, people: Mapping[int, str]) -> list[str]:
@@ -59,13 +72,14 @@ def shown(db: apsw.Connection, chat: Chat, people: Mapping[int, str]) -> list[di
     """The timeline. A jump stands before the scene that opened with it, an elision in that which went on:
     by the clock, for a scene may have been opened anew since."""
     held = {one.id: one.container.name for one in places.places(db, chat.id)}
-    skips, told = meanwhile.skips(db, chat.id), timeline.told(db, chat.id)
+    skips, all_told = meanwhile.skips(db, chat.id), timeline.told(db, chat.id)
     jumps = [skip for skip in skips if skip.mode == "jump"]
     elisions = [skip for skip in skips if skip.mode == "elision"]
-    begins = [one.scene.clock if one.scene else 0 for one in told]
+    begins = [one.scene.clock if one.scene else 0 for one in all_told]
     return [
         {
             "told": one,
+            "quotes": {told.id: "\n".join(map(_one_line, told.quotes)) for told in one.summaries},
             "place": held.get(one.scene.container_id or 0, "") if one.scene else "",
             "people": [people.get(who, "somebody") for who in sorted(one.present)],
             "until": one.scene.closed_clock if one.scene and one.scene.closed_by is not None else None,
@@ -75,6 +89,6 @@ def shown(db: apsw.Connection, chat: Chat, people: Mapping[int, str]) -> list[di
             "elisions": [skip for skip in elisions if since <= skip.clock < after],
         }
         for one, before, since, after in zip(
-            told, [-1, *begins], begins, [*begins[1:], FOREVER], strict=False
+            all_told, [-1, *begins], begins, [*begins[1:], FOREVER], strict=False
         )
     ]

@@ -38,9 +38,9 @@ class ContainerChanged(Payload):
 
 
 JUST_CREATED = -1
-"""For a `container_id`, `story_event_id` or `memory_id`: what the same run or act has created just before.
-The event's id is only known at the commit, which writes it into the log instead; the log itself never holds
-this number."""
+"""For a `container_id`, `scene_id`, `story_event_id` or `memory_id`: what the same run or act has just
+created. The event's id is only known at the commit, which writes it into the log instead; the log itself
+never holds this number."""
 
 
 class SceneOpened(Payload):
@@ -59,9 +59,13 @@ class SceneOpened(Payload):
 
 
 class SceneClosed(Payload):
+    """A scene is over. Found among others when the story had gone on already, it is so only because another
+    has `followed`: as long as one does."""
+
     kind = "scene.closed"
     scene_id: EventId
     reason: ShortText = ""
+    followed: bool = False
 
 
 MAX_QUOTES = 20

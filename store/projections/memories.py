@@ -10,7 +10,6 @@ from typing import Any
 
 import apsw
 
-from store import addresses
 from store.events import (
     Event,
     MemoryEdited,
@@ -37,8 +36,6 @@ def scope_token(chat_id: int, owner_id: int) -> str:
 @projects(MemoryWritten)
 def memory_written(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
     memory = event.payload
-    if addresses.is_told(memory) and not _scene_counts(db, event):
-        return
     judged = row(db, "SELECT significance, scene_id, clock FROM turn WHERE id = ?", (memory.turn_id,))
     significance, scene_id, clock = judged or (None, None, None)
     db.execute(
@@ -62,15 +59,15 @@ def memory_written(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
             memory.clock if memory.clock is not None else clock,
         ),
     )
-    if addresses.is_told(memory):
+    if memory.form == "summary" and memory.significance is None:
         _tie_to_scene(db, event)
     _index(db, event.id)
 
 
-def _scene_counts(db: apsw.Connection, event: Event[MemoryWritten]) -> bool:
-    """Whether the scene it tells of counts; else there is nothing to tell of."""
-    where = (event.payload.scene_id, event.chat_id)
-    return row(db, "SELECT 1 FROM scene WHERE id = ? AND chat_id = ?", where) is not None
+def is_over(db: apsw.Connection, chat_id: int | None, scene_id: int | None) -> bool:
+    """Whether a scene counts and is over; else there is nothing to tell of it."""
+    found = "SELECT 1 FROM scene WHERE id = ? AND chat_id = ? AND closed_by IS NOT NULL"
+    return row(db, found, (scene_id, chat_id)) is not None
 
 
 def _tie_to_scene(db: apsw.Connection, event: Event[MemoryWritten]) -> None:

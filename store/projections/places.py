@@ -17,8 +17,9 @@ from store.events import (
     WorldChanged,
 )
 from store.events.places import Container
+from store.projections import memories
 from store.projections.fold import projects
-from store.rows import row
+from store.rows import row, rows
 
 
 def _container_values(container: Container) -> tuple[object, ...]:
@@ -87,7 +88,13 @@ def _move_turns(
 
 
 def _become_current(db: apsw.Connection, event: Event[SceneOpened]) -> None:
-    """What each was doing belonged to the scene before."""
+    """What each was doing belonged to the scene before. That is over, also where the word that closed it was
+    of a scene that does not count any more."""
+    db.execute(
+        "UPDATE scene SET closed_by = ?1, closed_clock = (SELECT clock FROM scene WHERE id = ?1)"
+        " WHERE id = (SELECT scene_id FROM chat WHERE id = ?2) AND closed_by IS NULL",
+        (event.id, event.chat_id),
+    )
     db.execute("UPDATE chat SET scene_id = ?1, changed_by = ?1 WHERE id = ?2", (event.id, event.chat_id))
     db.execute("UPDATE entity SET activity = '', slot = '' WHERE chat_id = ?", (event.chat_id,))
 
@@ -96,6 +103,9 @@ def _become_current(db: apsw.Connection, event: Event[SceneOpened]) -> None:
 def scene_closed(db: apsw.Connection, event: Event[SceneClosed]) -> None:
     """It ended when the turn was said that led on, or else now; and the weather was as it was then. What a
     person has said of either stands."""
+    now = row(db, "SELECT scene_id FROM chat WHERE id = ?", (event.chat_id,))
+    if event.payload.followed and now == (event.payload.scene_id,):
+        return
     db.execute(
         "UPDATE scene SET closed_by = ?1, reason = ?2, closed_clock = coalesce(closed_clock,"
         " (SELECT clock FROM turn WHERE id = ?5), (SELECT clock FROM said WHERE id = ?1),"
@@ -205,14 +215,20 @@ MOVING = (
 @projects(SceneSummarized)
 def scene_summarized(db: apsw.Connection, event: Event[SceneSummarized]) -> None:
     """What the witness keeps of it as a memory comes next and is tied to it: another word for one is another
-    word for both. Of a scene that does not count nothing is told."""
+    word for both. What the witness told before is not kept beside it. Of a scene that does not count, or
+    goes on, nothing is told."""
     told = event.payload
-    if row(db, "SELECT 1 FROM scene WHERE id = ? AND chat_id = ?", (told.scene_id, event.chat_id)) is None:
+    if not memories.is_over(db, event.chat_id, told.scene_id):
         return
+    before = rows(
+        db,
+        "DELETE FROM scene_summary WHERE chat_id = ? AND owner_id = ? AND scene_id = ? RETURNING memory_id",
+        (event.chat_id, told.owner_id, told.scene_id),
+    )
+    memories.remove(db, [memory_id for (memory_id,) in before if memory_id is not None])
     db.execute(
         "INSERT INTO scene_summary(id, chat_id, scene_id, owner_id, summary, quotes, drew_on)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (chat_id, owner_id, scene_id)"
-        " DO UPDATE SET summary = ?5, quotes = ?6, drew_on = ?7, memory_id = NULL, quotes_by = NULL",
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             event.id,
             event.chat_id,

@@ -1,8 +1,9 @@
 """What was said of a thing, and follows what takes its place.
 
 An event that corrects a thing, ends it or tells of it names it by its id. While the thing counts that is all
-there is to it. Where it does not and another is made at the same address, the same is said of that one, in
-the order in which it was said. So nothing need be recorded twice, and what is taken back is taken back.
+there is to it. Where it does not, the same is said of the one that stands at its address, or is made there
+later, in the order in which it was said. So nothing need be recorded twice, and what is taken back is taken
+back.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +13,9 @@ from typing import Any
 import apsw
 
 from store import addresses, log
-from store.events import Event, MemoryWritten, Payload, SceneSummarized
+from store.events import EdgeUpdated, Event, MemoryWritten, Payload, SceneSummarized
+from store.events.relationships import MAX_FACTS
+from store.projections import memories
 from store.projections.fold import folded
 from store.rows import row, rows
 
@@ -30,11 +33,43 @@ def project(db: apsw.Connection, event: Event[Any], source: apsw.Connection | No
     where that is another database. Kinds that only drive the pipeline have no fold."""
     source = db if source is None else source
     if event.chat_id is not None and (address := addresses.said_of(source, event)) is not None:
-        field, named = addresses.named(event) or ("", 0)
-        holds_of = named if _stands(db, addresses.HELD_IN[field], named) else None
+        field, named = addresses.named(source, event) or ("", 0)
+        there = _stands(db, addresses.HELD_IN[field], named)
+        holds_of = named if there else _standing_at(db, event, address, source)
         db.execute(KEEP, (event.id, event.chat_id, address, holds_of))
+        if holds_of is not None and holds_of != named:
+            event = _naming(event, field, holds_of)
+    _fold(db, event, source)
+
+
+def _fold(db: apsw.Connection, event: Event[Any], source: apsw.Connection) -> None:
+    """Of a scene that does not count, or goes on, nothing is told."""
+    told = event.payload
+    if addresses.is_told(source, event) and not memories.is_over(db, event.chat_id, told.scene_id):
+        return
     folded(db, event)
     _say_again(db, event, source)
+
+
+def _naming(event: Event[Any], field: str, thing_id: int) -> Event[Any]:
+    return replace(event, payload=event.payload.model_copy(update={field: thing_id}))
+
+
+def _standing_at(db: apsw.Connection, event: Event[Any], address: str, source: apsw.Connection) -> int | None:
+    """The newest thing that stands at an address where what an event names does not."""
+    field, _ = addresses.named(source, event) or ("", 0)
+    of = log.event(source, addresses.maker(source, event)).payload
+    narrowed, values = "true", tuple[Any, ...]()
+    if isinstance(of, MemoryWritten):
+        narrowed, values = "owner_id = ? AND form = ? AND turn_id IS ?", (of.owner_id, of.form, of.turn_id)
+    elif isinstance(of, EdgeUpdated):
+        narrowed, values = "observer_id = ? AND target_id = ?", (of.observer_id, of.target_id)
+    alike = f"SELECT id FROM {addresses.HELD_IN[field]} WHERE chat_id = ? AND {narrowed} ORDER BY id DESC"
+    for (thing_id,) in rows(db, alike, (event.chat_id, *values)):
+        by = log.event(source, thing_id // MAX_FACTS if field == "fact_id" else thing_id)
+        if (address, thing_id) in addresses.made(source, by):
+            return int(thing_id)
+    return None
 
 
 def _say_again(db: apsw.Connection, made: Event[Any], source: apsw.Connection) -> None:
@@ -42,13 +77,12 @@ def _say_again(db: apsw.Connection, made: Event[Any], source: apsw.Connection) -
         before = "SELECT id FROM said WHERE chat_id = ? AND address = ? ORDER BY id"
         for (event_id,) in rows(db, before, (made.chat_id, address)):
             event = log.event(source, event_id)
-            field, named = addresses.named(event) or ("", 0)
-            if _is_there(db, event) or (named != thing_id and _stands(db, addresses.HELD_IN[field], named)):
-                continue
-            db.execute("UPDATE said SET thing_id = ? WHERE id = ?", (thing_id, event_id))
-            again = replace(event, payload=event.payload.model_copy(update={field: thing_id}))
-            folded(db, again)
-            _say_again(db, again, source)
+            field, named = addresses.named(source, event) or ("", 0)
+            table = addresses.HELD_IN[field]
+            elsewhere = _is_there(db, event) or (named != thing_id and _stands(db, table, named))
+            if not elsewhere and _stands(db, table, thing_id):
+                db.execute("UPDATE said SET thing_id = ? WHERE id = ?", (thing_id, event_id))
+                _fold(db, _naming(event, field, thing_id), source)
 
 
 def _is_there(db: apsw.Connection, event: Event[Any]) -> bool:

@@ -120,7 +120,7 @@ SIMULATED: tuple[st.SearchStrategy[Payload], ...] = (
         present=SOMEBODY,
         from_turn_id=st.none() | IDS,
     ),
-    st.builds(SceneClosed, scene_id=IDS, reason=WORDS),
+    st.builds(SceneClosed, scene_id=IDS, reason=WORDS, followed=st.booleans()),
     st.builds(
         SceneEdited,
         scene_id=IDS,

@@ -12,7 +12,7 @@ import apsw
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from pipeline.skipping import Landing, Skip, next_scene
+from pipeline.skipping import Landing, Skip, next_scene, no_scene
 from store import ledger, log, memories, places, rebuild, replays, spans, stale, timeline, views
 from store.database import connect
 from store.events import (
@@ -153,7 +153,10 @@ class Story:
     def _next_scene(self, turn_id: int) -> Iterator[Payload]:
         minutes = self.opens[self.turns.index(turn_id)] if turn_id in self.turns else self.opens[-1]
         before = places.scene_before(self.db, turn_id)
-        if minutes is None or before is None:
+        if before is None:
+            return
+        if minutes is None:
+            yield from no_scene(self.db, self.chat_id, turn_id, before.id)
             return
         clock = views.turn(self.db, turn_id).clock
         skip = Skip("jump", minutes, "", clock, turn_id) if minutes else None
@@ -319,6 +322,8 @@ def _holds(story: Story) -> None:
         there = opening in scenes and (of in ("title", "times") or scenes[opening].id in told)
         assert (word.event_id in unheld) == (not there and is_live(story.db, opening))
     assert {one.scene_id for one in told.values()} <= {one.id for one in scenes.values()}
+    running = views.chat(story.db, story.chat_id).scene_id
+    assert all((one.closed_by is None) == (one.id == running) for one in scenes.values())
     _in_order(story)
 
 
