@@ -53,8 +53,8 @@ def container_changed(db: apsw.Connection, event: Event[ContainerChanged]) -> No
 
 @projects(SceneOpened)
 def scene_opened(db: apsw.Connection, event: Event[SceneOpened]) -> None:
-    """It becomes the current scene, unless it begins with a turn that another scene has followed since. A
-    container that no longer counts is no place: the scene is nowhere in particular."""
+    """It becomes the current scene, unless it begins with a turn that another scene has followed since: then
+    it is over as well. A container that no longer counts is no place: the scene is nowhere in particular."""
     opened = event.payload
     found = row(db, "SELECT scene_id FROM chat WHERE id = ?", (event.chat_id,))
     begins_in = found
@@ -73,6 +73,10 @@ def scene_opened(db: apsw.Connection, event: Event[SceneOpened]) -> None:
         _move_turns(db, event, opened.from_turn_id, begins_in[0])
     if begins_in is None or begins_in == found:
         _become_current(db, event)
+    else:
+        over = "closed_by = ?1, closed_clock = (SELECT clock FROM chat WHERE id = ?2)"
+        db.execute(f"UPDATE scene SET {over} WHERE id = ?1", (event.id, event.chat_id))
+        _end_in_order(db, event.id)
 
 
 def _move_turns(
