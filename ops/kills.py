@@ -23,6 +23,7 @@ from typing import NoReturn
 import apsw
 
 from ops.dying import NEVER, Death, may_come
+from ops.lives import PLACE
 from ops.operations import NOW, OPERATIONS, ROUTES, At, Operation, begin, paths_in
 from store import backups, rebuild, snapshot_arrivals, snapshots
 from store.copies import checked, opened_for_reading
@@ -33,9 +34,6 @@ from store.snapshot_files import read
 from store.store import open_store
 
 INSTANTS = 16
-MEMORY = "/dev/shm"  # noqa: S108 - folders of our own are made in it
-PLACE = MEMORY if os.access(MEMORY, os.W_OK) else None
-"""A killed process leaves the same in memory as on a disk, and nobody waits for the disk."""
 DONE = b"done"
 ENDED = {"undertaking": " WHERE state = 'done'"}
 """What is under way is told beside what it does: a row that says so is neither before nor after."""

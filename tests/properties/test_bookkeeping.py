@@ -24,12 +24,12 @@ from store.errors import ErrorClass
 from store.events import Event, FloorGiven, MemoryWritten, TurnAssistant, TurnUser
 from store.rows import rows
 from tests.properties.test_prompt import ASIDES
+from tests.settling import LIMIT_S
 from tests.workers.test_consumer import Bench, at_work
 from workers.consumer import SLOTS
 
 Mood = Literal["works", "hangs", "breaks", "fails", "is limited"]
 MOODS: st.SearchStrategy[Mood] = st.sampled_from(["works", "hangs", "breaks", "fails", "is limited"])
-ANSWER_LIMIT_S = 5
 ALL_HANG: list[Mood] = ["hangs"] * (sum(SLOTS.values()) + 1)
 
 
@@ -105,7 +105,7 @@ def _unsettled(bench: Bench, moods: list[Mood]) -> list[Any]:
 
 async def _until(bench: Bench, holds: Callable[[], Any]) -> None:
     """Wait for what the next commits must bring."""
-    with trio.move_on_after(ANSWER_LIMIT_S):
+    with trio.move_on_after(LIMIT_S):
         while not holds():
             await trio.testing.wait_all_tasks_blocked(0.002)
         return
