@@ -36,7 +36,7 @@ from store.database import connect
 from store.live import is_live
 from store.rows import row, rows
 
-LANES = 2
+LANES = 3
 CHATS = 3
 ONE_OF_A_RUN = "kind IN ('turn.assistant', 'floor.given', 'significance.scored') AND run_id IS NOT NULL"
 """Of these a run records one at most; of others, such as the edges of a turn, several belong together."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,17 +14,15 @@ from store.database import connect, prepare
 
 os.environ.setdefault("FABULA_EMBED", "off")
 """Programs that tests start do not load the embedding model; the tests about it ask for it by name."""
-os.environ |= {"NO_COLOR": "1", "COLUMNS": "200"}
-"""What the command line says is read by tests, whatever terminal they are started in."""
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 """Of the hundreds of programs that tests start, each would compile Fabula anew."""
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a folder of its own in it
 ROOM_BYTES = 4 * 2**30
-if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 """Thousands of small databases were synced to a disk that nobody reads again. No test asks what survives a
-power cut, so they lie in memory where there is room."""
+power cut, so they lie in memory where there is room, also those of the programs that tests start."""
 
 settings.register_profile(
     "fabula",
@@ -42,6 +41,12 @@ settings.register_profile(
     database=None,
 )
 settings.load_profile("fabula")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_by_tests() -> None:
+    """What the command line says is laid out for them, not for the terminal they are started in."""
+    os.environ |= {"NO_COLOR": "1", "COLUMNS": "200"}
 
 
 @pytest.fixture(scope="session")

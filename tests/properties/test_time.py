@@ -132,10 +132,13 @@ class World:
     async def begin(self, which: int, only: Lane | None = None) -> bool:
         """Claim a run that is ready and let its stage find what it finds, without recording it."""
 
+        lanes = [lane for (lane,) in rows(self.store.hot, READY) if only in (None, lane)]
+        if not lanes:
+            return False
+
         def step(txn: Txn) -> list[Claim]:
-            lanes = [lane for (lane,) in rows(txn.connection, READY) if only in (None, lane)]
             ledger.wake_due(txn.connection, now=2**60)
-            return ledger.claim(txn.connection, 1, lanes[which % len(lanes)], 1, now=txn.now) if lanes else []
+            return ledger.claim(txn.connection, 1, lanes[which % len(lanes)], 1, now=txn.now)
 
         claims = await self.store.writer.submit(step)
         for claim in claims:
