@@ -1,6 +1,8 @@
 """What every test may use: a fresh database file, copied from one that was migrated once."""
 
+import importlib
 import os
+import pkgutil
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -36,11 +38,23 @@ settings.register_profile("searching", settings.get_profile("fabula"), derandomi
 settings.register_profile(
     # ops.defects only asks whether a test fails, not for the smallest story that makes it
     "unshrunk",
-    settings.get_profile("fabula"),
+    settings.get_profile("searching"),
     phases=(Phase.explicit, Phase.generate),
     database=None,
 )
 settings.load_profile("fabula")
+
+
+OURS = ("store", "pipeline", "actors", "web", "workers", "ops")
+
+
+def pytest_collection_finish() -> None:
+    """Load every module of ours: hypothesis draws from the constants in what is loaded, and what it draws
+    would hang on which tests a worker has run before."""
+    for package in OURS:
+        for module in pkgutil.walk_packages([package], f"{package}."):
+            if not module.name.startswith("store.migrations."):
+                importlib.import_module(module.name)
 
 
 @pytest.fixture(scope="session", autouse=True)
