@@ -30,6 +30,8 @@ from workers.consumer import SLOTS
 
 Mood = Literal["works", "hangs", "breaks", "fails", "is limited"]
 MOODS: st.SearchStrategy[Mood] = st.sampled_from(["works", "hangs", "breaks", "fails", "is limited"])
+ANSWER_LIMIT_S = LIMIT_S / 3
+"""A defect reaches it, and is not to take all day."""
 ALL_HANG: list[Mood] = ["hangs"] * (sum(SLOTS.values()) + 1)
 
 
@@ -105,7 +107,7 @@ def _unsettled(bench: Bench, moods: list[Mood]) -> list[Any]:
 
 async def _until(bench: Bench, holds: Callable[[], Any]) -> None:
     """Wait for what the next commits must bring."""
-    with trio.move_on_after(LIMIT_S):
+    with trio.move_on_after(ANSWER_LIMIT_S):
         while not holds():
             await trio.testing.wait_all_tasks_blocked(0.002)
         return
