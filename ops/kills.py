@@ -55,7 +55,9 @@ class Kills:
 
     operation: str
     instants: int = 0
+    tried: int = 0
     kills: int = 0
+    """Of those tried: an instant that came once may not come again, because two threads take turns."""
     left_as_before: int = 0
     violations: list[str] = field(default_factory=list)
 
@@ -84,6 +86,7 @@ def kill_inside(operation: Operation, begun: Path, most: int) -> Kills:
         for at in _chosen(lived, most):
             folder = _copied(begun, Path(name) / str(at))
             ended = _die(operation, folder, at)
+            found.tried += 1
             found.kills += ended.killed
             wrong = _wrong(folder, before, after, ended)
             if wrong is not None:

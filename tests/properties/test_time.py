@@ -331,9 +331,9 @@ async def _live_through(path: Path, acts: list[Act]) -> None:
             if looked_at == (looked_at := log.position(store.hot)):
                 continue  # nothing has happened that a look could show
             _clocks_go_forward(world)
+            _no_more_turns_than_asked(world)
             _nothing_reaches_you_but_digests(world)
             _what_is_due_happens_once(world)
-        _no_more_turns_than_asked(world)  # once said, it stays said
         _what_is_due_has_happened(world)
         assert rebuild.check(store.hot) == []
 
