@@ -18,6 +18,7 @@ from pipeline.inference.errors import without_userinfo
 from pipeline.settings import SECTIONS, Holds, Section
 from pipeline.trial import Finding
 from store.errors import FabulaError, Invalid
+from store.events import Text
 from web.errors import invalid, status_of, told
 from web.models import ErrorText
 from web.operation import Operation, answer, body, engine_of, piecewise
@@ -92,7 +93,7 @@ class EndpointChangeIn(BaseModel):
     """What of an endpoint can be changed. What is sent here may hold a key, so no error repeats it."""
 
     model_config = ConfigDict(extra="forbid")
-    model: str = Field(default="", max_length=300)
+    model: Text = Field(default="", max_length=300)
     context_tokens: int | None = Field(default=None, ge=512)
     api_key: SecretStr | None = None
 

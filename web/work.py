@@ -19,7 +19,7 @@ from store.errors import FabulaError
 from store.events import MAX_NAME_CHARS
 from store.undertakings import Undertaking
 from web.errors import invalid, status_of, told
-from web.models import CountOut, IdOut, Out
+from web.models import CountOut, Id, IdOut, Out
 from web.operation import Operation, answer, body, engine_of, number
 from web.templates import page
 from web.typed import fields_of, typed_texts
@@ -38,9 +38,9 @@ class ReembedIn(BaseModel):
 class ReplayIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     stage: str = Field(max_length=MAX_NAME_CHARS)
-    chat_id: int
-    first: int | None = Field(default=None, description="The first event; the oldest if left out")
-    last: int | None = Field(default=None, description="The last event; the newest if left out")
+    chat_id: Id
+    first: Id | None = Field(default=None, description="The first event; the oldest if left out")
+    last: Id | None = Field(default=None, description="The last event; the newest if left out")
 
 
 class WorkOut(Out):
