@@ -1,7 +1,7 @@
 """Long work as pages and commands ask for it: what there is, how much it would be, begun and cancelled."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +13,7 @@ from pipeline.config_embedders import embedders, save_embedder
 from pipeline.config_endpoints import known_endpoints
 from pipeline.config_paths import DataPaths
 from pipeline.endpoints import Endpoints
-from pipeline.inference.embedder import BUNDLED, MODEL, OFF, Choice, Embedder, open_embedder
+from pipeline.inference.embedder import BUNDLED, MODEL, OFF, Choice, Embedder, Lent, open_embedder
 from pipeline.inference.metering import Meter, unmetered
 from pipeline.reembedding import Estimate, Reembedding, Wanted, estimate, model_of, name_of
 from pipeline.replaying import Planned, Replay, Replaying, Stages, planned, replayable
@@ -49,7 +49,8 @@ def wanted_embedder(
     async def opened() -> AsyncIterator[Embedder | None]:
         known = endpoints.embedder if endpoints is not None else None
         if known is not None and choice != "off" and known.model == model_of(choice):
-            yield known
+            with known.held() if isinstance(known, Lent) else nullcontext():
+                yield known
             return
         async with open_embedder(choice, urgent=urgent, meter=meter) as embedder:
             yield embedder
