@@ -18,6 +18,7 @@ from pipeline.seen import open_chat
 from store import history, log, snapshots, views
 from store.errors import Conflict, NotFound, Refused
 from store.events import (
+    MAX_TEXT_CHARS,
     BranchRenamed,
     BranchSwitched,
     ChangeUndone,
@@ -34,6 +35,8 @@ from store.txn import Txn
 from store.views import Turn
 
 T = TypeVar("T")
+ROOM_CHARS = 100
+"""How much room there must be for a text that is to be carried on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +62,18 @@ class Rewriting:
         is named, the story goes on in a new one of that name first, and what came after stays as it is.
 
         Raises:
-            NotFound: the chat has no such turn; Refused: it is nobody's answer; Conflict: a reply is being
-                written.
+            NotFound: the chat has no such turn; Refused: it is nobody's answer, or too long to be carried on;
+                Conflict: a reply is being written.
         """
 
         def step(txn: Txn) -> int:
             turn = live_turn(txn.connection, chat_id, turn_id)
             given = _floor_of(txn.connection, turn)
+            if extend and len(turn.text) + ROOM_CHARS > MAX_TEXT_CHARS:
+                raise Refused(
+                    f"The turn “{short(turn)}” is as long as a turn can be.",
+                    hint="Say something, and the story goes on in another.",
+                )
             quiet(txn.connection, chat_id)
             if branch:
                 go_on_from(txn, turn, branch)
