@@ -91,6 +91,13 @@ class NamedOut(Out):
     name: str
 
 
+class YouOut(BaseModel):
+    name: str
+    persona: str
+    before: tuple[str, ...] = Field(description="Names you had in this chat before")
+    changed_by: ChangedBy
+
+
 class StateOut(Out):
     """Everything the drawer shows, except the memories."""
 
@@ -107,6 +114,7 @@ class StateOut(Out):
     edges: list[EdgeOut]
     group: GroupOut
     note: NoteOut
+    you: YouOut
     remembering: list[NamedOut] = Field(description="Whoever has memories of this chat")
 
 
@@ -191,6 +199,11 @@ class FactRemovedIn(_In):
 
 class GroupIn(_SeenIn):
     summary: ShortText
+
+
+class YouIn(_SeenIn):
+    name: Name | None = None
+    persona: Text | None = None
 
 
 class NoteIn(_SeenIn):

@@ -19,6 +19,7 @@ COMMANDS = Commands(
         "status": "workers.cli_desk:status",
         "bot": "workers.cli_library:bots",
         "chat": "workers.cli_library:chats",
+        "you": "workers.cli_library:you",
         "say": "workers.cli_play:say",
         "connect": "workers.cli_connect:connect",
         "stages": "workers.cli_desk:stages",

@@ -65,6 +65,29 @@ async def test_alternatives_are_counted_and_swiped_without_scripts(site: Site) -
     assert "1 / 2" in (await site.client.get(path, headers=PAGE)).text
 
 
+async def test_undo_says_when_there_is_nothing_to_undo(site: Site) -> None:
+    path, (_, yours, _) = await played(site)
+    idle = re.compile(
+        r'<button id="undo-last" title="There is nothing to undo" (disabled|aria-disabled="true")>'
+    )
+
+    async def offered() -> bool:
+        shown = (await site.client.get(path, headers=PAGE)).text, await piece(site, f"{path}/undo")
+        assert len({idle.search(one) is None for one in shown}) == 1
+        return idle.search(shown[0]) is None
+
+    assert not await offered()
+    await site.client.post(f"{path}/turns/{yours}/hide")
+    assert await offered()
+    await site.client.post(f"{path}/undo")
+    assert not await offered()
+    seen = (await site.client.get(f"/api{path}/state")).json()["you"]["changed_by"]
+    await site.client.post(f"/api{path}/corrections/you", json={"name": "Wren", "seen": seen})
+    assert await offered()
+    await site.client.post(f"{path}/turns/{yours}/retract")
+    assert await offered()
+
+
 async def test_a_preview_that_has_gone_stale_is_shown_again(site: Site) -> None:
     path, (_, yours, reply) = await played(site)
     act = f"{path}/turns/{yours}/retract"
@@ -173,6 +196,7 @@ async def test_what_is_written_for_another_branch_is_not_told_in_this_one(site: 
     async with Events(site, chat_id) as events:
         run = await events.until("run")
         assert (run["state"], run["live"]) == ("running", False)
+        assert run["speaker_id"] == (await site.client.get(f"/api{path}")).json()["host_id"]
         assert not {"partial", "token"} & {kind for kind, _ in events.told}
         lives = {said["payload"]["text"]: said["live"] for kind, said in events.told if kind == "turn.user"}
         assert lives == {"Turn 1": True, "And now?": False}

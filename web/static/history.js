@@ -167,8 +167,13 @@ turns.addEventListener("keydown", (event) => {
 });
 
 // ---- undo
-const undo = async () => settled(await ask(`/chats/${chat}/undo`, new URLSearchParams()));
-document.getElementById("undo")?.addEventListener("submit", (event) => { event.preventDefault(); undo(); });
+const nothing = () => document.getElementById("undo-last").getAttribute("aria-disabled") === "true";
+const undo = async () => {
+  if (nothing()) tell("There is nothing to undo."); else settled(await ask(`/chats/${chat}/undo`, new URLSearchParams()));
+};
+const idle = document.querySelector("#undo-last:disabled"); // from here on it keeps the place of whoever is on it
+if (idle) { idle.disabled = false; idle.setAttribute("aria-disabled", "true"); }
+document.addEventListener("submit", (event) => { if (event.target.id === "undo") { event.preventDefault(); undo(); } });
 document.addEventListener("keydown", (event) => {
   const asked = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
   const elsewhere = event.target.closest?.("input, textarea, select, [contenteditable]") || dialog.open;
