@@ -142,8 +142,11 @@ const busy = () => {
   const bots = Object.values(names());
   setUnrest([...runs.values()].some((run) => ["ready", "running", "backoff"].includes(run.state)));
   if (active.length && !active.some((run) => run.live)) { tell("A reply is being written in another branch."); return; }
-  const who = known.join(" and ") || (bots.length === 1 ? bots[0] : "Someone");
-  tell(active.length ? `${who} ${known.length > 1 ? "are" : "is"} writing…${waiting ? ` ${waiting} more to answer.` : ""}` : "");
+  if (!active.length) { tell(""); return; }
+  if (!known.length && active.some((run) => run.stage === "skip")) { tell("Time passes…"); return; }
+  if (!known.length && bots.length > 1) { tell("It is being settled who speaks…"); return; }
+  const who = known.join(" and ") || bots[0];
+  tell(`${who} ${known.length > 1 ? "are" : "is"} writing…${waiting ? ` ${waiting} more to answer.` : ""}`);
 };
 
 // ---- whether there is something to undo: asked once for all that one act recorded

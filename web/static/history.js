@@ -1,4 +1,5 @@
 // What a person does to the past: acts on a turn, the questions asked first, branches, undo.
+import "./menus.js";
 import { newest, settle, toEnd } from "./transcript.js";
 
 const { chat } = document.getElementById("chat").dataset;
@@ -155,15 +156,6 @@ turns.addEventListener("click", (event) => {
   if (!button && !close) return;
   event.preventDefault();
   if (close) cancel(close.closest(".turn")); else act(button);
-});
-const closeMenus = (except) => turns.querySelectorAll("details.else[open]").forEach((menu) => { if (menu !== except) menu.open = false; });
-document.addEventListener("click", (event) => closeMenus(event.target.closest("details.else")));
-turns.addEventListener("keydown", (event) => {
-  const menu = event.target.closest("details.else[open]");
-  if (event.key !== "Escape" || !menu) return;
-  event.stopPropagation();
-  menu.open = false;
-  menu.querySelector("summary").focus();
 });
 
 // ---- undo
