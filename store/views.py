@@ -91,6 +91,12 @@ class Turn(NamedTuple):
     alternative_of: int | None = None
     clock: int = 0
 
+    @property
+    def is_reply(self) -> bool:
+        """Whether a bot was given the floor for it, so that it can be told again: not for its first message,
+        but also where the bots go on by themselves."""
+        return self.speaker_id is not None and self.ended != "authored"
+
 
 BOT = "id, name, aliases, description, personality, first_message, post_history, archived"
 CHAT = (

@@ -84,7 +84,7 @@ def regenerate(
 def _last_reply(store: Store, chat: int) -> Turn:
     views.chat(store.hot, chat)
     newest = reversed(views.turns_before(store.hot, chat, None, SHOWN))
-    found = next((one for one in newest if one.speaker_id is not None and one.answers is not None), None)
+    found = next((one for one in newest if one.is_reply), None)
     if found is None:
         raise Refused(f"There is no reply near the end of chat {chat}.", hint="Name a turn.")
     return found

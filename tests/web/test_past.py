@@ -65,6 +65,21 @@ async def test_alternatives_are_counted_and_swiped_without_scripts(site: Site) -
     assert "1 / 2" in (await site.client.get(path, headers=PAGE)).text
 
 
+async def test_what_the_bots_say_by_themselves_can_be_told_again(site: Site) -> None:
+    path, _ = await played(site)
+    site.fake.script(says("*She hums.*"))
+    await site.client.post(f"{path}/auto", data={"form": "auto", "turns": "1"})
+    reply = (await site.turns(int(path.rpartition("/")[2]), 4))[-1]
+    await site.settled()
+    again = f"{path}/turns/{reply['id']}/again"
+    assert f'formaction="{again}"' in (await site.client.get(path, headers=PAGE)).text
+    site.fake.script(says("*She sings.*"))
+    await site.client.post(again)
+    await site.settled()
+    assert (await texts(site, path))[-1] == "*She sings.*"
+    assert "2 / 2" in (await site.client.get(path, headers=PAGE)).text
+
+
 async def test_undo_says_when_there_is_nothing_to_undo(site: Site) -> None:
     path, (_, yours, _) = await played(site)
     idle = re.compile(
