@@ -71,7 +71,7 @@ def regenerate(
     branch: Annotated[str, typer.Option(help="Do so in a new branch of this name.")] = "",
     model: Model = None,
 ) -> None:
-    """Tell a reply again and print it as it is written."""
+    """Tell a reply again, or have a turn of yours answered that was not, and print it as it is written."""
     with store_of(data) as store:
         turn_id = turn if turn is not None else _last_reply(store, chat).id
     trio.run(

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.fakes.behaviour import says, stalls
+from tests.fakes.behaviour import answers, says, stalls
 from tests.web.conftest import Site
 from tests.web.test_api import Events
 
@@ -78,6 +78,40 @@ async def test_what_the_bots_say_by_themselves_can_be_told_again(site: Site) -> 
     await site.settled()
     assert (await texts(site, path))[-1] == "*She sings.*"
     assert "2 / 2" in (await site.client.get(path, headers=PAGE)).text
+
+
+async def test_a_turn_without_a_reply_is_answered_after_all(site: Site) -> None:
+    path, (_, yours, reply) = await played(site)
+    again = f"{path}/turns/{yours}/again"
+    answered = await site.client.post(again, headers=PIECE)
+    assert (answered.status_code, "has its reply" in answered.text) == (409, True)
+    await site.client.post(f"{path}/turns/{reply}/retract")
+    assert f'formaction="{again}">have it answered' in (await site.client.get(path, headers=PAGE)).text
+    site.fake.script(says("Stay out."))
+    assert (await site.client.post(again)).status_code == 303
+    await site.settled()
+    assert (await texts(site, path))[1:] == ["Turn 1", "Stay out."]
+
+    site.fake.script(answers(402))
+    await site.client.post(f"/api{path}/turns", json={"text": "Turn 2"})
+    await site.settled()
+    last = (await site.client.get(f"/api{path}/turns")).json()[-1]["id"]
+    again = f"{path}/turns/{last}/again"
+    failed = await site.client.post(again, headers=PIECE)
+    assert (failed.status_code, "discard it first" in failed.text) == (409, True)
+    [dead] = (await site.client.get("/api/runs?state=dead")).json()
+    await site.client.post(f"/api/runs/{dead['id']}/discard")
+    site.fake.script(says("Well?"))
+    await site.client.post(again)
+    await site.settled()
+    assert (await texts(site, path))[-2:] == ["Turn 2", "Well?"]
+    carried = await site.client.post(f"{path}/turns/{last}/carry-on", headers=PIECE)
+    assert carried.status_code == 409
+    await site.client.post(f"/api{path}/turns", json={"text": "((brb))"})
+    await site.settled()
+    aside = (await site.client.get(f"/api{path}/turns")).json()[-1]["id"]
+    nothing = await site.client.post(f"{path}/turns/{aside}/again", headers=PIECE)
+    assert (nothing.status_code, "out of character" in nothing.text) == (409, True)
 
 
 async def test_undo_says_when_there_is_nothing_to_undo(site: Site) -> None:
