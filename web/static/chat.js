@@ -134,7 +134,8 @@ const onRun = (told) => {
   busy();
 };
 const busy = () => {
-  const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state) && !isPaused(run));
+  const speaking = (run) => run.stage !== "auto"; // it looks whether anybody goes on by themselves: nobody writes yet
+  const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state) && !isPaused(run) && speaking(run));
   const waiting = [...runs.values()].filter((run) => run.state === "waiting" && run.stage === "narrate").length;
   stopButton.hidden = !active.some((run) => run.stage === "narrate");
   const speakers = active.filter((run) => run.stage === "narrate").map((run) => run.speaker_id);
