@@ -57,6 +57,7 @@ FORMS: Mapping[Section, tuple[str, Sequence[Setting]]] = {
             Setting("ooc_begins", "Out of character begins with", "mark", "such as [[; (( always does, too"),
             Setting("ooc_ends", "and ends with", "mark", "such as ]]"),
             Setting("auto_stops_on_typing", "Beginning to write ends auto-mode", "switch"),
+            Setting("small_model_notice", "Every page says that the embedded model is small", "switch"),
         ),
     ),
 }

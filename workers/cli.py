@@ -20,6 +20,7 @@ COMMANDS = Commands(
             "bot": "workers.cli_library:bots",
             "chat": "workers.cli_library:chats",
             "say": "workers.cli_play:say",
+            "you": "workers.cli_library:you",
         },
         "The past": {
             "turns": "workers.cli_history:turns",

@@ -59,6 +59,22 @@ async def page(site: Site, path: str = "/endpoints") -> str:
     return (await site.client.get(path, headers=HTML)).text
 
 
+async def test_what_is_known_of_the_small_model_is_put_away_and_stays_so(
+    first_start: Site, tmp_path: Path
+) -> None:
+    assert "it is tiny" in await page(first_start, "/bots")
+    away = await press(first_start, "/endpoints/notice", back="/bots")
+    assert (away.status_code, away.headers["location"]) == (303, "/bots")
+    assert "it is tiny" not in await page(first_start, "/bots")
+    assert "it is tiny" in await page(first_start)  # the model's own page
+    for elsewhere in ("//evil.example", "/\\evil.example", "https://evil.example", "/\t/evil.example"):
+        assert (await press(first_start, "/endpoints/notice", back=elsewhere)).headers["location"] == "/"
+    async with open_site(tmp_path, first_start.fake, work=False) as again:
+        assert "it is tiny" not in await page(again, "/bots")
+    await press(first_start, "/settings/play", small_model_notice="yes")
+    assert "it is tiny" in await page(first_start, "/bots")
+
+
 async def narrator(site: Site) -> dict[str, Any]:
     return dict((await site.client.get("/api/endpoints")).json()["narrator"])
 
