@@ -4,8 +4,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.scenes import Wording
 from store.events import ShortText
-from web.models import Out
-from web.models_state import ChangedBy, Id
+from web.models import Id, Out
+from web.models_state import ChangedBy
 
 
 class SceneEditIn(Wording):
@@ -14,7 +14,7 @@ class SceneEditIn(Wording):
 
 class QuotesIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    owner_id: int = Field(ge=0, description="Who keeps them")
+    owner_id: Id = Field(description="Who keeps them")
     quotes: list[ShortText] = Field(description="All the lines to keep, word for word")
     seen: Id = Field(description="The `quotes_by` of what you saw; a later change is a conflict")
 

@@ -6,9 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from store.events import Container, Fact, Name, Opening, ShortText, Text
 from store.events.payload import Spoken
-from web.models import MAX_ID, Out
+from web.models import Id, Out
 
-Id = Annotated[int, Field(ge=0, le=MAX_ID)]
 Level = Annotated[int, Field(ge=-100, le=100)]
 ChangedBy = Annotated[int, Field(description="The event that last changed it; send it back as `seen`")]
 
@@ -91,6 +90,13 @@ class NamedOut(Out):
     name: str
 
 
+class YouOut(BaseModel):
+    name: str
+    persona: str
+    before: tuple[str, ...] = Field(description="Names you had in this chat before")
+    changed_by: ChangedBy
+
+
 class StateOut(Out):
     """Everything the drawer shows, except the memories."""
 
@@ -107,6 +113,7 @@ class StateOut(Out):
     edges: list[EdgeOut]
     group: GroupOut
     note: NoteOut
+    you: YouOut
     remembering: list[NamedOut] = Field(description="Whoever has memories of this chat")
 
 
@@ -191,6 +198,11 @@ class FactRemovedIn(_In):
 
 class GroupIn(_SeenIn):
     summary: ShortText
+
+
+class YouIn(_SeenIn):
+    name: Name | None = None
+    persona: Text | None = None
 
 
 class NoteIn(_SeenIn):

@@ -6,74 +6,91 @@ import sys
 import pydantic
 import typer
 
-from store.errors import FabulaError, Invalid
+from store.errors import FabulaError, StoreFailed, misfit
 from workers import logs
 from workers.commands import Commands, group_of
 from workers.terminal import explain
 
 COMMANDS = Commands(
     {
-        "serve": "workers.cli_serve:serve",
-        "worker": "workers.cli_serve:worker",
-        "drain": "workers.cli_play:drain",
-        "status": "workers.cli_desk:status",
-        "bot": "workers.cli_library:bots",
-        "chat": "workers.cli_library:chats",
-        "say": "workers.cli_play:say",
-        "connect": "workers.cli_connect:connect",
-        "stages": "workers.cli_desk:stages",
-        "runs": "workers.cli_desk:runs",
-        "retry": "workers.cli_desk:retry",
-        "discard": "workers.cli_desk:discard",
-        "pause": "workers.cli_desk:pause",
-        "resume": "workers.cli_desk:resume",
-        "account": "workers.cli_desk:account_",
-        "prompt": "workers.cli_knowing:prompt",
-        "why": "workers.cli_knowing:why",
-        "search": "workers.cli_search:search",
-        "replay": "workers.cli_replay:replay",
-        "reembed": "workers.cli_work:reembed",
-        "doctor": "workers.cli_doctor:doctor",
-        "tail": "workers.cli_tail:tail",
-        "rebuild": "workers.cli_work:rebuild_",
-        "work": "workers.cli_work:work",
-        "backup": "workers.cli_backups:backup",
-        "backups": "workers.cli_backups:backups_",
-        "restore": "workers.cli_backups:restore",
-        "purge": "workers.cli_purge:purge",
-        "snapshot": "workers.cli_snapshots:snapshot",
-        "snapshots": "workers.cli_snapshots:snapshots_",
-        "snapshot-show": "workers.cli_snapshots:snapshot_show",
-        "snapshot-restore": "workers.cli_snapshots:snapshot_restore",
-        "clock": "workers.cli_time:clock",
-        "skip": "workers.cli_time:skip",
-        "auto": "workers.cli_time:auto",
-        "meanwhile": "workers.cli_time:meanwhile",
-        "return": "workers.cli_time:come_back",
-        "digest": "workers.cli_time:digest",
-        "turns": "workers.cli_history:turns",
-        "regenerate": "workers.cli_history:regenerate",
-        "swipe": "workers.cli_history:swipe",
-        "edit-turn": "workers.cli_history:edit_turn",
-        "retract": "workers.cli_history:retract",
-        "rewind": "workers.cli_history:rewind",
-        "branches": "workers.cli_history:branches",
-        "branch": "workers.cli_history:branch",
-        "switch": "workers.cli_history:switch",
-        "undo": "workers.cli_history:undo",
-        "story": "workers.cli_plot:story",
-        "plan": "workers.cli_plot:plan",
-        "start-event": "workers.cli_plot:start_event",
-        "complete-event": "workers.cli_plot:complete_event",
-        "cancel-event": "workers.cli_plot:cancel_event",
-        "open-thread": "workers.cli_plot:open_thread",
-        "close-thread": "workers.cli_plot:close_thread",
-        "scenes": "workers.cli_scenes:scenes",
-        "edit-scene": "workers.cli_scenes:edit_scene",
-        "retell-scene": "workers.cli_scenes:retell_scene",
-        "quote-scene": "workers.cli_scenes:quote_scene",
-        "bench": "workers.measuring:bench",
-        "eval": "workers.measuring:evals",
+        "Start and play": {
+            "serve": "workers.cli_serve:serve",
+            "worker": "workers.cli_serve:worker",
+            "connect": "workers.cli_connect:connect",
+            "bot": "workers.cli_library:bots",
+            "chat": "workers.cli_library:chats",
+            "say": "workers.cli_play:say",
+            "you": "workers.cli_library:you",
+        },
+        "The past": {
+            "turns": "workers.cli_history:turns",
+            "regenerate": "workers.cli_history:regenerate",
+            "swipe": "workers.cli_history:swipe",
+            "edit-turn": "workers.cli_history:edit_turn",
+            "retract": "workers.cli_history:retract",
+            "rewind": "workers.cli_history:rewind",
+            "branches": "workers.cli_history:branches",
+            "branch": "workers.cli_history:branch",
+            "switch": "workers.cli_history:switch",
+            "undo": "workers.cli_history:undo",
+        },
+        "The story": {
+            "story": "workers.cli_plot:story",
+            "plan": "workers.cli_plot:plan",
+            "start-event": "workers.cli_plot:start_event",
+            "complete-event": "workers.cli_plot:complete_event",
+            "cancel-event": "workers.cli_plot:cancel_event",
+            "open-thread": "workers.cli_plot:open_thread",
+            "close-thread": "workers.cli_plot:close_thread",
+            "scenes": "workers.cli_scenes:scenes",
+            "edit-scene": "workers.cli_scenes:edit_scene",
+            "retell-scene": "workers.cli_scenes:retell_scene",
+            "quote-scene": "workers.cli_scenes:quote_scene",
+        },
+        "Time": {
+            "clock": "workers.cli_time:clock",
+            "skip": "workers.cli_time:skip",
+            "auto": "workers.cli_time:auto",
+            "meanwhile": "workers.cli_time:meanwhile",
+            "return": "workers.cli_time:come_back",
+            "digest": "workers.cli_time:digest",
+        },
+        "What is known": {
+            "prompt": "workers.cli_knowing:prompt",
+            "why": "workers.cli_knowing:why",
+            "search": "workers.cli_search:search",
+        },
+        "The work behind it": {
+            "status": "workers.cli_desk:status",
+            "stages": "workers.cli_desk:stages",
+            "runs": "workers.cli_desk:runs",
+            "retry": "workers.cli_desk:retry",
+            "discard": "workers.cli_desk:discard",
+            "pause": "workers.cli_desk:pause",
+            "resume": "workers.cli_desk:resume",
+            "account": "workers.cli_desk:account_",
+            "drain": "workers.cli_play:drain",
+            "replay": "workers.cli_replay:replay",
+            "reembed": "workers.cli_work:reembed",
+            "work": "workers.cli_work:work",
+            "tail": "workers.cli_tail:tail",
+        },
+        "Data": {
+            "doctor": "workers.cli_doctor:doctor",
+            "rebuild": "workers.cli_work:rebuild_",
+            "backup": "workers.cli_backups:backup",
+            "backups": "workers.cli_backups:backups_",
+            "restore": "workers.cli_backups:restore",
+            "snapshot": "workers.cli_snapshots:snapshot",
+            "snapshots": "workers.cli_snapshots:snapshots_",
+            "snapshot-show": "workers.cli_snapshots:snapshot_show",
+            "snapshot-restore": "workers.cli_snapshots:snapshot_restore",
+            "purge": "workers.cli_purge:purge",
+        },
+        "Measuring": {
+            "bench": "workers.measuring:bench",
+            "eval": "workers.measuring:evals",
+        },
     }
 )
 app = typer.Typer(name="fabula", cls=group_of(COMMANDS), no_args_is_help=True)
@@ -93,6 +110,8 @@ def main() -> None:
         _explain_first(group)
     except* pydantic.ValidationError as group:
         _explain_first(group)
+    except* OSError as group:
+        _explain_first(group)
 
 
 def _explain_first(group: BaseExceptionGroup[BaseException]) -> None:
@@ -100,8 +119,10 @@ def _explain_first(group: BaseExceptionGroup[BaseException]) -> None:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, pydantic.ValidationError):
-        first = error.errors()[0]
-        error = Invalid(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.", hint="Correct it.")
+        error = misfit(error)
+    if isinstance(error, OSError):
+        what = f"{error.filename}: {error.strerror}." if error.filename else f"{error}."
+        error = StoreFailed(what, hint="Check the path, its permissions and the disk.")
     if isinstance(error, FabulaError):
         explain(error)
     sys.exit(1)
