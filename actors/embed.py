@@ -19,7 +19,7 @@ async def embed(event: Event[MemoryWritten | MemoryEdited], ctx: Context) -> Emi
     changed = event.payload
     memory_id = changed.memory_id if isinstance(changed, MemoryEdited) else event.id
     try:
-        text = memories.memory(ctx.db, memory_id).said
+        text = memories.memory(ctx.db, memory_id).recorded
     except NotFound:
         return  # what it came from no longer counts
     if embedder is None:

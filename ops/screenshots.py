@@ -201,6 +201,8 @@ def take(page: Page, address: str, view: View, story: Story) -> bytes:
     if view.live:
         page.wait_for_selector("[data-live=yes]")
         page.evaluate("document.activeElement.blur()")
+    if view.path == "/chats/{chat}":
+        page.wait_for_selector("#budget summary")  # it is asked for when the person pauses
     if view.prepare is not None:
         view.prepare(page)
         page.wait_for_selector("dialog:modal h2")

@@ -35,7 +35,7 @@ class Cast:
 def cast_of(db: apsw.Connection, chat: Chat, entities: Collection[int]) -> Cast:
     """These entities in a chat, also those who have left it."""
     bots = {one: views.bot(db, one) for one in entities if one != YOU}
-    you = {YOU: (chat.you_name,)} if YOU in entities else {}
+    you = {YOU: (chat.you_name, *chat.you_before)} if YOU in entities else {}
     known_as = you | {one: (bot.name, *bot.aliases) for one, bot in bots.items()}
     parts = {YOU: "you", chat.host_id: "host"}
     named = {one: (names[0], parts.get(one, "guest")) for one, names in known_as.items()}

@@ -62,6 +62,7 @@ class PlaySection(Section):
     """`[play]`: how a person plays. `ooc_begins` and `ooc_ends` stand around what is out of character."""
 
     auto_stops_on_typing: bool = Field(default=True, strict=True)
+    small_model_notice: bool = Field(default=True, strict=True)
     ooc_begins: str = Field(default=ooc.BEGINS, max_length=ooc.MAX_MARK_CHARS)
     ooc_ends: str = Field(default=ooc.ENDS, max_length=ooc.MAX_MARK_CHARS, validate_default=True)
 

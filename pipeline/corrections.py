@@ -44,6 +44,7 @@ from store.events import (
     Significance,
     SignificanceScored,
     WorldChanged,
+    YouChanged,
 )
 from store.store import Store
 from store.txn import Txn
@@ -219,6 +220,17 @@ class Corrections:
             stands, changed_by = (now.summary, now.changed_by) if now else ("", 0)
             asked = Aspect("The summary of the group", ("group.updated",), (stands,), (summary,), changed_by)
             return asked, GroupUpdated(members=chat.cast, summary=summary)
+
+        return await self._correct(chat_id, seen, step)
+
+    async def you(self, chat_id: int, change: YouChanged, *, seen: int) -> int | None:
+        """What you are called, and what the others may know of you; None leaves one as it is."""
+
+        def step(txn: Txn, chat: Chat) -> Sought:
+            stands = (chat.you_name, chat.you_persona)
+            name = chat.you_name if change.name is None else change.name
+            typed = (name, chat.you_persona if change.persona is None else change.persona)
+            return Aspect("Who you are", ("you.changed",), stands, typed, chat.changed_by), change
 
         return await self._correct(chat_id, seen, step)
 

@@ -37,6 +37,8 @@ class Notice:
 
     what: str
     do: str
+    can_be_put_away: bool = False
+    """Whether it may be left unsaid once it is known."""
 
 
 TINY = Notice(
@@ -44,6 +46,7 @@ TINY = Notice(
     " but it is tiny and its prose is poor.",
     "Start a model server on this machine and look again, or name the address of one; on the command line,"
     " fabula connect URL does the same. For a model file of your own, start Fabula with --model PATH.gguf.",
+    can_be_put_away=True,
 )
 
 

@@ -1,7 +1,8 @@
 """Forking: a branch that begins at a turn, and what is taken along when the story goes on in it.
 
 A branch shares what was recorded up to its fork. What a person set right in the shared turns later lies
-beyond it, so it is said again in the new branch: whoever goes back finds the turns as they stood.
+beyond it, so it is said again in the new branch: whoever goes back finds the turns as they stood, and is who
+they were.
 """
 
 from store import history, views
@@ -14,11 +15,12 @@ from store.events import (
     TurnEdited,
     TurnHidden,
     TurnSelected,
+    YouChanged,
 )
 from store.projections.fold import FOREVER
 from store.rows import row, rows
 from store.txn import Txn
-from store.views import Turn
+from store.views import Chat, Turn
 
 SHOWN_CHARS = 40
 
@@ -52,9 +54,11 @@ def go_on_from(txn: Txn, turn: Turn, name: str) -> int:
         " AND (edited_by IS NOT NULL OR hidden OR rated_by_hand)",
         (turn.chat_id, turn.anchor_id, turn.id),
     )
+    you = views.chat(txn.connection, turn.chat_id)
     branch_id = fork(txn, turn, name)
     txn.append(BranchSwitched(branch_id=branch_id), chat_id=turn.chat_id)
     _hold(txn, turn)
+    _stay(txn, you)
     for turn_id, text, hidden, rated in stood:
         _stand(txn, turn.chat_id, turn_id, text, bool(hidden))
         _rate(txn, turn.chat_id, turn_id, rated)
@@ -72,6 +76,13 @@ def _hold(txn: Txn, turn: Turn) -> None:
             hint="Swipe to an earlier alternative and go back to that one.",
         )
     txn.append(TurnSelected(turn_id=turn.id), chat_id=turn.chat_id)
+
+
+def _stay(txn: Txn, you: Chat) -> None:
+    """Let the person be called what they were called, and known as they were."""
+    then = views.chat(txn.connection, you.id)
+    if (then.you_name, then.you_persona) != (you.you_name, you.you_persona):
+        txn.append(YouChanged(name=you.you_name, persona=you.you_persona), chat_id=you.id)
 
 
 def _stand(txn: Txn, chat_id: int, turn_id: int, text: str, hidden: bool) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import apsw
 
 from store import events, ledger, live, log, queries
-from store.events import Event
+from store.events import Event, FloorGiven
 
 OF_A_BRANCH = frozenset(("turn.user", "turn.assistant", "floor.given"))
 """Kinds of which a reader must know whether they belong to what it shows."""
@@ -81,13 +81,15 @@ def item_of(db: apsw.Connection, event: Event[Any]) -> Item:
 
 
 def run_item(db: apsw.Connection, run: queries.Run) -> Item:
-    """The state of a run a person waits for, whether its stage is paused, and the reply it tells again, if it
-    does."""
+    """The state of a run a person waits for, whether its stage is paused, who speaks in it where that is
+    decided, and the reply it tells again, if it does."""
+    answered = log.event(db, run.event_id).payload
     told = {
         "run_id": run.id,
         "stage": run.stage,
         "event_id": run.event_id,
-        "alternative_of": getattr(log.event(db, run.event_id).payload, "alternative_of", None),
+        "speaker_id": answered.speaker_id if isinstance(answered, FloorGiven) else None,
+        "alternative_of": getattr(answered, "alternative_of", None),
         "live": live.is_live(db, run.event_id),
         "state": run.state,
         "paused": run.stage in ledger.paused(db),

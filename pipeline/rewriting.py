@@ -11,19 +11,17 @@ from typing import TypeVar
 
 import apsw
 
-from pipeline.floor import forget_auto, quiet
+from pipeline.floor import floor_for, forget_auto, quiet
 from pipeline.forking import fork, go_on_from, short
 from pipeline.prompt.ooc import KEPT, Marker
 from pipeline.seen import open_chat
-from store import history, log, snapshots, views
+from store import history, snapshots, views
 from store.errors import Conflict, NotFound, Refused
 from store.events import (
     MAX_TEXT_CHARS,
     BranchRenamed,
     BranchSwitched,
     ChangeUndone,
-    Event,
-    FloorGiven,
     TurnEdited,
     TurnHidden,
     TurnRetracted,
@@ -58,17 +56,18 @@ class Rewriting:
         self._snapshots = snapshots_folder
 
     async def regenerate(self, chat_id: int, turn_id: int, *, extend: bool = False, branch: str = "") -> int:
-        """Ask for another alternative of a bot's turn, or for one that carries its text on; where a `branch`
-        is named, the story goes on in a new one of that name first, and what came after stays as it is.
+        """Ask for another alternative of a bot's turn, for one that carries its text on, or for a reply to a
+        turn of the person's that has none. Where a `branch` is named, the story goes on in a new one of that
+        name first, and what came after stays as it is.
 
         Raises:
-            NotFound: the chat has no such turn; Refused: it is nobody's answer, or too long to be carried on;
-                Conflict: a reply is being written.
+            NotFound: the chat has no such turn; Refused: it is a first message, has its reply, or is too long
+                to be carried on; Conflict: a reply is being written.
         """
 
         def step(txn: Txn) -> int:
             turn = live_turn(txn.connection, chat_id, turn_id)
-            given = _floor_of(txn.connection, turn)
+            given = floor_for(txn.connection, turn, extend=extend)
             if extend and len(turn.text) + ROOM_CHARS > MAX_TEXT_CHARS:
                 raise Refused(
                     f"The turn “{short(turn)}” is as long as a turn can be.",
@@ -81,7 +80,7 @@ class Rewriting:
                 update={
                     "reason": "carried on" if extend else "told again",
                     "confidence": 1.0,
-                    "alternative_of": turn.alternative_of or turn.id,
+                    "alternative_of": turn.alternative_of or turn.id if turn.is_reply else None,
                     "extends": turn.id if extend else None,
                 }
             )
@@ -262,25 +261,6 @@ def live_turn(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:
             hint="It may have been retracted, or lie in another branch or alternative.",
         )
     return views.turn(db, turn_id)
-
-
-def _floor_of(db: apsw.Connection, turn: Turn) -> Event[FloorGiven]:
-    """How a bot was given the floor for a turn.
-
-    Raises:
-        Refused: it was not: the turn is yours, or a first message.
-    """
-    if turn.speaker_id is not None and turn.answers is not None:
-        floor = FloorGiven(turn_id=turn.answers, speaker_id=turn.speaker_id)
-        return Event(0, turn.chat_id, None, floor, turn.answers, None, 0, 0)
-    said = log.event(db, turn.alternative_of or turn.id)
-    given = log.event(db, said.cause_id) if said.cause_id is not None else said
-    if turn.speaker_id is None or not isinstance(given.payload, FloorGiven):
-        raise Refused(
-            f"The turn “{short(turn)}” is not an answer, so there is no other one to it.",
-            hint="Edit its text instead.",
-        )
-    return given
 
 
 def _later(db: apsw.Connection, chat_id: int, turn_id: int) -> Turn:

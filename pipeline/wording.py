@@ -50,6 +50,7 @@ THINGS: Mapping[str, tuple[str, str]] = {
     "guest.added": ("arrival of a guest", "arrivals of guests"),
     "guest.removed": ("leaving of a guest", "leavings of guests"),
     "author_note.set": ("author's note", "author's notes"),
+    "you.changed": ("change of who you are", "changes of who you are"),
     "story_event.planned": ("plan of a story event", "plans of story events"),
     "story_event.edited": ("change of a story event", "changes of story events"),
     "story_event.started": ("beginning of a story event", "beginnings of story events"),

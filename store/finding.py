@@ -56,7 +56,22 @@ class Found:
     significance: int | None
     hidden: bool
     recorded_at: int
-    snippet: tuple[Said, ...]
+    text: str
+    begin: int
+    end: int
+    hits: tuple[tuple[int, int], ...]
+    """What of the text is shown, and where in it stands what was looked for."""
+
+    @property
+    def snippet(self) -> tuple[Said, ...]:
+        """What is shown, piece by piece."""
+        said: list[Said] = [Said("…", False)] if self.begin else []
+        at = self.begin
+        for begin, over in self.hits:
+            said += [Said(self.text[at:begin], False), Said(self.text[begin:over], True)]
+            at = over
+        said.append(Said(self.text[at : self.end] + ("…" if self.end < len(self.text) else ""), False))
+        return tuple(piece for piece in said if piece.text)
 
 
 def find(db: apsw.Connection, wanted: Wanted, *, limit: int = 20, offset: int = 0) -> list[Found]:
@@ -107,7 +122,8 @@ def _found(known: Sequence[object], marks: "_Marks") -> Found:
         int(str(significance)) if significance is not None else None,
         bool(hidden),
         int(str(recorded_at)),
-        marks.snippet(str(text)),
+        str(text),
+        *marks.window(str(text)),
     )
 
 
@@ -172,19 +188,13 @@ class _Marks:
                 apart.append((begin, end))
         return apart
 
-    def snippet(self, text: str) -> tuple[Said, ...]:
-        """The text around the first words that were found; its beginning where none stand in it as asked."""
+    def window(self, text: str) -> tuple[int, int, tuple[tuple[int, int], ...]]:
+        """What to show of a text: from where to where, and what stands in it as it was asked for. Around the
+        first words that were found; the text's beginning where none stand in it so."""
         hits = self.hits(text)
         start = _word_at(text, hits[0][0] - LEAD_CHARS) if hits else 0
-        end = start + SNIPPET_CHARS
-        said: list[Said] = [Said("…", False)] if start else []
-        at = start
-        for begin, over in hits:
-            if over <= end:
-                said += [Said(text[at:begin], False), Said(text[begin:over], True)]
-                at = over
-        said.append(Said(text[at:end] + ("…" if end < len(text) else ""), False))
-        return tuple(piece for piece in said if piece.text)
+        end = min(start + SNIPPET_CHARS, len(text))
+        return start, end, tuple(hit for hit in hits if hit[1] <= end)
 
 
 def _word_at(text: str, wanted: int) -> int:

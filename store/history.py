@@ -48,6 +48,7 @@ CORRECTIONS = (
     "thread.opened",
     "thread.updated",
     "world.changed",
+    "you.changed",
 )
 UNDOABLE = (*REWRITINGS, *CORRECTIONS)
 """What can be undone where a person did it by hand."""
@@ -177,8 +178,11 @@ def falls_with(db: apsw.Connection, turn_id: int) -> list[Event[Any]]:
 def last_change(db: apsw.Connection, chat_id: int) -> list[Event[Any]]:
     """What a person did last that can be undone and has not been; several events where one act made them."""
     marks = ", ".join("?" for _ in UNDOABLE)
-    by_hand = f"chat_id = ? AND kind IN ({marks}) AND run_id IS NULL AND cause_id IS NULL"
-    sql = f"SELECT id FROM event WHERE {by_hand} ORDER BY id DESC"
+    by_hand = "run_id IS NULL AND cause_id IS NULL AND kind != 'turn.user'"
+    sql = (
+        "SELECT id FROM event INDEXED BY event_by_hand"
+        f" WHERE chat_id = ? AND {by_hand} AND kind IN ({marks}) ORDER BY id DESC"
+    )
     acts: list[Event[Any]] = []
     for (event_id,) in db.execute(sql, (chat_id, *UNDOABLE)):
         if live.is_live(db, int(str(event_id))):

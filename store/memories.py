@@ -16,11 +16,17 @@ WITNESSED = (
     "memory.chat_id = :chat AND memory.owner_id = :owner"
     " AND EXISTS (SELECT 1 FROM json_each(memory.witnesses) WHERE value = :owner)"
 )
+CALLED = (
+    "coalesce((SELECT coalesce(bot.name, chat.you_name) FROM turn JOIN chat ON chat.id = turn.chat_id"
+    " LEFT JOIN bot ON bot.id = turn.speaker_id WHERE turn.id = memory.turn_id AND memory.form = 'turn'),"
+    " memory.speaker_name)"
+)
+"""What the one who spoke is called now: whoever goes by another name is still the one who said it."""
 COLUMNS = (
     "memory.id, memory.chat_id, memory.owner_id, memory.turn_id, memory.scene_id, memory.form,"
-    " memory.speaker_name, memory.text, memory.witnesses, memory.how, memory.from_id, memory.drew_on,"
+    f" {CALLED}, memory.text, memory.witnesses, memory.how, memory.from_id, memory.drew_on,"
     " memory.significance, memory.pinned, memory.pinned_by, memory.embedded, memory.changed_by,"
-    " memory.clock"
+    " memory.clock, memory.speaker_name"
 )
 
 
@@ -28,7 +34,7 @@ COLUMNS = (
 class Memory:
     """What one entity remembers. `pinned` is "", "auto" or "manual"; `pinned_by` the event that pinned it;
     `embedded` names the model with which the stage `embed` last answered it, for people to see; what is
-    searched is what the cache holds."""
+    searched is what the cache holds. `speaker_name` is what the one who spoke is called now."""
 
     id: int
     chat_id: int
@@ -48,11 +54,18 @@ class Memory:
     embedded: str
     changed_by: int
     clock: int = 0
+    called_then: str = ""
 
     @property
     def said(self) -> str:
-        """The text with who said it, as it is indexed, embedded and shown to a model."""
+        """The text with who said it, as it is shown to a model."""
         return said(self.form, self.speaker_name, self.text)
+
+    @property
+    def recorded(self) -> str:
+        """The same with the name they had then, as it is indexed and embedded: another name costs no new
+        vectors."""
+        return said(self.form, self.called_then, self.text)
 
 
 def said(form: str, speaker_name: str, text: str) -> str:
@@ -122,6 +135,13 @@ def _witnessed(db: apsw.Connection, chat_id: int, owner_id: int, which: str) -> 
         f"SELECT {COLUMNS} FROM memory WHERE {WITNESSED} AND {which}", {"chat": chat_id, "owner": owner_id}
     ).fetchall()
     return [memory_of(one) for one in found]
+
+
+def perceived_any(db: apsw.Connection, chat_id: int, owner_id: int, since: int, until: int) -> bool:
+    """Whether the owner perceived any turn between two events."""
+    between = "memory.id > :since AND memory.turn_id BETWEEN :since AND :until LIMIT 1"
+    values = {"chat": chat_id, "owner": owner_id, "since": since, "until": until}
+    return row(db, f"SELECT 1 FROM memory WHERE {WITNESSED} AND {between}", values) is not None
 
 
 def of_turn(db: apsw.Connection, turn_id: int) -> list[Memory]:

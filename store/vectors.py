@@ -149,7 +149,7 @@ def _follow_memories(db: apsw.Connection, scope: Scope, owned: _Owned) -> tuple[
         added += memory.id > since
         _forget(owned, memory.id)
         if perceived:
-            digest = digest_of(memory.said)
+            digest = digest_of(memory.recorded)
             owned.digests[memory.id] = digest
             owned.missing.setdefault(digest, set()).add(memory.id)
             touched.add(digest)

@@ -29,10 +29,18 @@ class Bot:
     archived: bool
 
 
+class FormerName(NamedTuple):
+    """A name that was the person's, from one event to another."""
+
+    name: str
+    since: int
+    until: int
+
+
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat; `cast` are all who are present in its scene now, you first. `clock` are minutes of story time,
-    `auto_left` the turns the bots still have in auto-mode."""
+    """A chat; `cast` are all who are present in its scene now, you first. `called` are names you had in it
+    before, `clock` are minutes of story time, `auto_left` the turns the bots still have in auto-mode."""
 
     id: int
     branch_id: int
@@ -43,6 +51,7 @@ class Chat:
     cast: tuple[int, ...]
     you_name: str
     you_persona: str
+    called: tuple[FormerName, ...]
     opening: str
     proposal: Opening | None
     begun: bool
@@ -54,6 +63,13 @@ class Chat:
     changed_at: int
     clock: int
     auto_left: int
+
+    @property
+    def you_before(self) -> tuple[str, ...]:
+        """The other names you had, each once."""
+        return tuple(
+            one for one in dict.fromkeys(former.name for former in self.called) if one != self.you_name
+        )
 
     @property
     def bots(self) -> tuple[int, ...]:
@@ -90,12 +106,18 @@ class Turn(NamedTuple):
     alternative_of: int | None = None
     clock: int = 0
 
+    @property
+    def is_reply(self) -> bool:
+        """Whether a bot was given the floor for it, so that it can be told again: not for its first message,
+        but also where the bots go on by themselves."""
+        return self.speaker_id is not None and self.ended != "authored"
+
 
 BOT = "id, name, aliases, description, personality, first_message, post_history, archived"
 CHAT = (
     "id, branch_id, title, host_id, guest_id, scene_id,"
-    " (SELECT present FROM scene WHERE scene.id = chat.scene_id), you_name, you_persona, opening, proposal,"
-    " begun, note, note_depth, turns, archived, changed_by, changed_at, clock, auto_left"
+    " (SELECT present FROM scene WHERE scene.id = chat.scene_id), you_name, you_persona, you_before,"
+    " opening, proposal, begun, note, note_depth, turns, archived, changed_by, changed_at, clock, auto_left"
 )
 TURN = (
     "id, chat_id, anchor_id, ordinal, speaker_id, text, answers, scene_id, present, significance, truncated,"
@@ -112,12 +134,13 @@ def bot_of(found: Row) -> Bot:
 
 
 def chat_of(found: Row) -> Chat:
-    """A chat from its row; the three values that are stored otherwise are read in their places."""
+    """A chat from its row; the values that are stored otherwise are read in their places."""
     values = list(found)
     _id, _branch, _title, host_id, guest_id, _scene, in_scene, *_ = values
     values[6] = present_of(host_id, guest_id, in_scene)
-    values[10] = Opening.model_validate_json(values[10]) if values[10] else None
-    values[11], values[15] = bool(values[11]), bool(values[15])
+    values[9] = tuple(FormerName(*one) for one in json.loads(values[9]))
+    values[11] = Opening.model_validate_json(values[11]) if values[11] else None
+    values[12], values[16] = bool(values[12]), bool(values[16])
     return Chat(*values)
 
 

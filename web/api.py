@@ -14,16 +14,16 @@ from web import (
     api_kept,
     api_plot,
     api_scenes,
+    api_settings,
     api_state,
     api_time,
+    api_work,
     budgeting,
     deriving,
     inspector,
     rating,
     searching,
-    settings,
     why,
-    work,
 )
 from web.api_history import turns_out
 from web.endpoints import chosen
@@ -190,7 +190,7 @@ OPERATIONS: Sequence[Operation] = (
     *rating.OPERATIONS,
     *budgeting.OPERATIONS,
     *searching.OPERATIONS,
-    *work.OPERATIONS,
+    *api_work.OPERATIONS,
     Operation("POST", "/api/chats/{chat_id}/stop", "Stop what is being written", stop, gives=CountOut),
     *api_desk.OPERATIONS,
     Operation(
@@ -215,7 +215,7 @@ OPERATIONS: Sequence[Operation] = (
         look_for_endpoints,
         gives=EndpointsOut,
     ),
-    *settings.OPERATIONS,
+    *api_settings.OPERATIONS,
     Operation("GET", "/healthz", "Ready, or why not", health, gives=HealthOut),
     Operation("GET", "/metrics", "Prometheus metrics", metrics),
 )

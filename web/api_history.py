@@ -140,7 +140,7 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         "POST",
         TURN + "/alternatives",
-        "Tell a reply again, or carry it on; the alternative takes its place when it is there",
+        "Tell a reply again, carry it on, or ask for one to a turn of yours that has none",
         tell_again,
         202,
         takes=AlternativeIn,

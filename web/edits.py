@@ -17,6 +17,7 @@ from store.events import (
     MemoryEdited,
     MemoryWitnessChanged,
     WorldChanged,
+    YouChanged,
 )
 from web import models_state as m
 
@@ -83,6 +84,10 @@ def _note(engine: Engine, chat_id: int, typed: m.NoteIn) -> Awaitable[int | None
     return engine.corrections.note(chat_id, AuthorNoteSet(**_said(typed)), seen=typed.seen)
 
 
+def _you(engine: Engine, chat_id: int, typed: m.YouIn) -> Awaitable[int | None]:
+    return engine.corrections.you(chat_id, YouChanged(**_said(typed)), seen=typed.seen)
+
+
 def _memory(engine: Engine, chat_id: int, typed: m.MemoryIn) -> Awaitable[int | None]:
     return engine.corrections.memory(chat_id, MemoryEdited(**_said(typed)), seen=typed.seen)
 
@@ -106,6 +111,7 @@ def _no_guest(engine: Engine, chat_id: int, _typed: BaseModel) -> Awaitable[int 
 EDITS: Sequence[Edit] = (
     Edit("activity", "people", "Correct what someone is doing, and where", m.ActivityIn, _activity),
     Edit("entity", "people", "Correct mood, goals and status", m.EntityIn, _entity),
+    Edit("you", "people", "Change what you are called, and what they may know of you", m.YouIn, _you),
     Edit("inventory", "people", "Correct what someone carries", m.InventoryIn, _inventory),
     Edit("place", "scene", "Correct the place of the running scene", m.PlaceIn, _place),
     Edit("world", "scene", "Correct time and weather", m.WorldIn, _world),

@@ -10,6 +10,7 @@ from pipeline.engine import Engine
 from store.errors import FabulaError
 from web.errors import invalid, status_of, told
 from web.models import EndpointIn
+from web.operation import piecewise
 from web.templates import page
 
 FIELDS = ("name", "kind", "base_url", "model", "api_key")
@@ -30,6 +31,22 @@ async def show(request: Request) -> Response:
 async def look(request: Request) -> Response:
     await _engine(request).offer.look()
     return RedirectResponse(PATH, status_code=303)
+
+
+async def put_notice_away(request: Request) -> Response:
+    """The small model is known to be small: no page but this one says so any more."""
+    async with request.form() as form:
+        back = str(form.get("back", "/"))
+    await _engine(request).settings.change("play", {"small_model_notice": False})
+    if piecewise(request):
+        return Response(media_type="text/html")
+    return RedirectResponse(back if _of_this_site(back) else "/", status_code=303)
+
+
+def _of_this_site(path: str) -> bool:
+    """Whether an address leads nowhere else to a browser, which drops tabs and line ends and takes a
+    backslash for a slash."""
+    return path.startswith("/") and path[1:2] not in {"/", "\\", "\t", "\n", "\r"}
 
 
 async def choose(request: Request) -> Response:
@@ -68,4 +85,5 @@ def routes() -> list[Route]:
         Route(PATH, show),
         Route(PATH, choose, methods=["POST"]),
         Route(f"{PATH}/look", look, methods=["POST"]),
+        Route(f"{PATH}/notice", put_notice_away, methods=["POST"]),
     ]

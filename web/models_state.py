@@ -90,6 +90,13 @@ class NamedOut(Out):
     name: str
 
 
+class YouOut(BaseModel):
+    name: str
+    persona: str
+    before: tuple[str, ...] = Field(description="Names you had in this chat before")
+    changed_by: ChangedBy
+
+
 class StateOut(Out):
     """Everything the drawer shows, except the memories."""
 
@@ -106,6 +113,7 @@ class StateOut(Out):
     edges: list[EdgeOut]
     group: GroupOut
     note: NoteOut
+    you: YouOut
     remembering: list[NamedOut] = Field(description="Whoever has memories of this chat")
 
 
@@ -190,6 +198,11 @@ class FactRemovedIn(_In):
 
 class GroupIn(_SeenIn):
     summary: ShortText
+
+
+class YouIn(_SeenIn):
+    name: Name | None = None
+    persona: Text | None = None
 
 
 class NoteIn(_SeenIn):

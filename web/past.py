@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import apsw
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
@@ -16,7 +17,7 @@ from starlette.routing import Route
 from pipeline import wording
 from pipeline.engine import Engine
 from pipeline.rewriting import Rewriting
-from store import views
+from store import history, views
 from store.errors import FabulaError, NotFound
 from store.events import YOU
 from store.views import Chat, Turn
@@ -175,6 +176,20 @@ def done(request: Request, said: str, back: str) -> Response:
     return PlainTextResponse(said) if piecewise(request) else RedirectResponse(back, status_code=303)
 
 
+def undoing(db: apsw.Connection, chat: Chat) -> dict[str, Any]:
+    """What the button shows that takes back what was done last."""
+    undoable = bool(history.last_change(db, chat.id))
+    return {"chat": chat, "undoable": undoable, "undoable_kinds": history.UNDOABLE}
+
+
+async def show_undo(request: Request) -> Response:
+    """The button as it now stands. A script keeps it in reach when there is nothing to undo: whoever goes by
+    keyboard would lose their place."""
+    db = engine_of(request).store.hot
+    chat = views.chat(db, request.path_params["chat_id"])
+    return page(request, "past/undo.html", undoing(db, chat) | {"piece": True})
+
+
 async def undo(request: Request) -> Response:
     chat_id = request.path_params["chat_id"]
     kinds = await engine_of(request).rewriting.undo(chat_id)
@@ -183,6 +198,7 @@ async def undo(request: Request) -> Response:
 
 def routes() -> list[Route]:
     return [
+        Route("/chats/{chat_id:id}/undo", show_undo),
         Route("/chats/{chat_id:id}/undo", undo, methods=["POST"]),
         *(Route(f"{TURN}/{act.name}", _ask(act)) for act in ACTS if act.asks),
         *(Route(f"{TURN}/{act.name}", _do(act), methods=["POST"]) for act in ACTS),

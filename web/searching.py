@@ -3,6 +3,7 @@
 from typing import Any
 
 import apsw
+from markupsafe import Markup
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,9 +13,10 @@ from store import finding, queries
 from store.errors import FabulaError, Invalid
 from store.finding import Found, Wanted
 from web.errors import status_of, told
+from web.markup import excerpt
 from web.models import MAX_ID_DIGITS, Out
 from web.operation import MAX_PAGE, Operation, answer, engine_of, number
-from web.templates import page
+from web.templates import TEMPLATES, page
 
 SHOWN = 20
 MAX_OFFSET = 10_000
@@ -117,6 +119,11 @@ def _choices(db: apsw.Connection) -> dict[str, Any]:
     return {"chats": queries.chats(db), "speakers": finding.speakers(db), "levels": LEVELS}
 
 
+def _excerpt(one: Found) -> Markup:
+    return Markup(excerpt(one.text, one.begin, one.end, one.hits))  # noqa: S704 - sanitised by web.markup
+
+
+TEMPLATES.env.filters["excerpt"] = _excerpt
 OPERATIONS = (
     Operation(
         "GET",

@@ -56,7 +56,14 @@ def state_of(db: apsw.Connection, chat_id: int, course: Courses) -> m.StateOut:
         edges=[_edge(edge, chat, names, course, known[pair]) for pair, edge in pairs.items()],
         group=m.GroupOut.model_validate(group) if group else m.GroupOut(summary="", changed_by=0),
         note=m.NoteOut(text=chat.note, depth=chat.note_depth, changed_by=chat.changed_by),
+        you=_you(chat),
         remembering=[m.NamedOut(id=one, name=names[one]) for one in remembering],
+    )
+
+
+def _you(chat: Chat) -> m.YouOut:
+    return m.YouOut(
+        name=chat.you_name, persona=chat.you_persona, before=chat.you_before, changed_by=chat.changed_by
     )
 
 

@@ -21,6 +21,7 @@ from web.models import MAX_ID_DIGITS
 from web.opening import shown_opening
 from web.operation import engine_of, number
 from web.passing import lying_between, passing
+from web.past import undoing
 from web.state import names_of
 from web.templates import page
 from web.typed import Typed
@@ -79,7 +80,7 @@ async def chat(request: Request) -> Response:
     values = turns_shown(db, shown, window) | {"position": position, "sought": sought, "paused": paused}
     values["marker"] = engine_of(request).habits.marker
     draft = {} if shown.begun else shown_opening(db, shown, Typed())
-    values |= draft | cast_of(db, shown) | passing(engine_of(request), shown)
+    values |= draft | cast_of(db, shown) | passing(engine_of(request), shown) | undoing(db, shown)
     return await _told_page(request, "chat.html", values)
 
 

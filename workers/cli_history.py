@@ -71,7 +71,7 @@ def regenerate(
     branch: Annotated[str, typer.Option(help="Do so in a new branch of this name.")] = "",
     model: Model = None,
 ) -> None:
-    """Tell a reply again and print it as it is written."""
+    """Tell a reply again, or have a turn of yours answered that was not, and print it as it is written."""
     with store_of(data) as store:
         turn_id = turn if turn is not None else _last_reply(store, chat).id
     trio.run(
@@ -84,7 +84,7 @@ def regenerate(
 def _last_reply(store: Store, chat: int) -> Turn:
     views.chat(store.hot, chat)
     newest = reversed(views.turns_before(store.hot, chat, None, SHOWN))
-    found = next((one for one in newest if one.speaker_id is not None and one.answers is not None), None)
+    found = next((one for one in newest if one.is_reply), None)
     if found is None:
         raise Refused(f"There is no reply near the end of chat {chat}.", hint="Name a turn.")
     return found

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from pipeline.corrections import Corrections
 from pipeline.play import Play
-from store import queries
-from store.events import BotAuthored
+from store import queries, views
+from store.events import BotAuthored, YouChanged
 from store.stamps import moment
+from store.store import Store
 from workers.cli_options import Data, Json, acted, alone_in, begun_store_of, store_of
 from workers.terminal import OUT, show_json, show_table
 
@@ -49,6 +51,31 @@ def chat_new(
 ) -> None:
     """Start a chat and print its id."""
     OUT.print(acted(data, lambda store: Play(store).start_chat(bot, title=title, you_name=you)))
+
+
+def you(
+    chat: Annotated[int, typer.Argument(help="The chat's id.")],
+    data: Data = None,
+    name: Annotated[str | None, typer.Option(help="What you are called from now on.")] = None,
+    about: Annotated[str | None, typer.Option(help="What they may know of you.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Who you are in a chat; with --name or --about, who you are from now on."""
+    if name is not None or about is not None:
+        acted(data, lambda store: _changed(store, chat, YouChanged(name=name, persona=about)))
+    with store_of(data) as store:
+        told = views.chat(store.hot, chat)
+    if as_json:
+        show_json({"name": told.you_name, "persona": told.you_persona, "before": told.you_before})
+        return
+    before = f" Before: {', '.join(told.you_before)}." if told.you_before else ""
+    OUT.print(f"You are called {told.you_name}.{before}", markup=False)
+    if told.you_persona.strip():
+        OUT.print(told.you_persona, markup=False)
+
+
+async def _changed(store: Store, chat: int, change: YouChanged) -> int | None:
+    return await Corrections(store).you(chat, change, seen=views.chat(store.hot, chat).changed_by)
 
 
 @bots.command("list")

@@ -4,7 +4,7 @@ To list them (`--help`) is to load them all.
 """
 
 from collections import UserDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pkgutil import resolve_name
 from typing import Any
@@ -21,11 +21,20 @@ SHOWN_CHARS = 60
 
 
 class Commands(UserDict[str, Any]):
-    """Given as where each is written (`module:function`, or the name of a group there); read as commands."""
+    """Given, under the headings of the list, as where each is written (`module:function`, or the name of a
+    group there); read as commands."""
+
+    def __init__(self, headings: Mapping[str, Mapping[str, str]]) -> None:
+        super().__init__({name: where for under in headings.values() for name, where in under.items()})
+        self._headings = {name: heading for heading, under in headings.items() for name in under}
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - typer's own class of commands is private
         written = resolve_name(super().__getitem__(name))
-        return _checked(get_command(written if isinstance(written, typer.Typer) else _alone(name, written)))
+        command = _checked(
+            get_command(written if isinstance(written, typer.Typer) else _alone(name, written))
+        )
+        command.rich_help_panel = self._headings[name]
+        return command
 
 
 def _alone(name: str, written: Any) -> typer.Typer:  # noqa: ANN401 - a function of any options

@@ -120,10 +120,13 @@ def _card(text: str, bot_id: int) -> Piece:
 
 
 def _persona(scene: Scene, counter: ModelCounter) -> Block:
-    persona = scene.you.persona.strip()
-    if not persona or scene.configuration is Configuration.MEANWHILE:
+    """What is told of the person, and by which other names what was said and remembered calls them."""
+    absent = scene.configuration is Configuration.MEANWHILE
+    before = f"{{{{user}}}} was called {' and '.join(scene.you.before)} before." if scene.you.before else ""
+    told = [one for one in ("" if absent else scene.you.persona.strip(), before) if one]
+    if not told:
         return _must("persona", [], 0)
-    text = _named(scene, f"About {{{{user}}}}:\n{persona}")
+    text = _named(scene, "About {{user}}:\n" + "\n".join(told))
     piece = Piece(text, origin=Origin.PERSONA, how="told", from_id=0)
     return _must("persona", [piece], counter.text(text) + JOIN_TOKENS)
 

@@ -10,11 +10,13 @@ from itertools import chain
 
 import apsw
 
+from pipeline.cast import YOURSELF
 from pipeline.prompt.blocks import Origin, Piece, Tier
 from pipeline.prompt.edges import edge_to_other, edge_to_you, group
 from pipeline.prompt.plot import story_events, threads
 from pipeline.prompt.scene import Configuration, Line, Part, Scene, Speaker, Where, You
 from pipeline.prompt.view import View
+from pipeline.whom import folded
 from store import meanwhile, memories, places, plot, relations, views
 from store.events import YOU
 from store.memories import Memory
@@ -59,7 +61,7 @@ def scene_before(
     lines = (_line(view, one) for one in (heard if unprompted else chain([turn], heard)))
     return Scene(
         Speaker(bot.id, bot.name, bot.description, bot.personality, bot.post_history),
-        You(chat.you_name, chat.you_persona),
+        You(chat.you_name, chat.you_persona, _names_before(db, chat, speaker_id)),
         lines,
         tuple(part for part in parts if part.pieces),
         configuration,
@@ -72,6 +74,17 @@ def scene_before(
 def _names(db: apsw.Connection, chat: Chat, speaker: Bot) -> dict[int, str]:
     bots = {bot_id: views.bot(db, bot_id).name for bot_id in chat.members if bot_id != speaker.id}
     return {YOU: chat.you_name, speaker.id: speaker.name, **bots}
+
+
+def _names_before(db: apsw.Connection, chat: Chat, speaker_id: int) -> tuple[str, ...]:
+    """What you were called while the speaker was there to hear it; what stands for anybody ("You") is no
+    name."""
+    heard = {
+        one.name
+        for one in chat.called
+        if memories.perceived_any(db, chat.id, speaker_id, one.since, one.until)
+    }
+    return tuple(name for name in chat.you_before if name in heard and folded(name) not in YOURSELF)
 
 
 def _heard(

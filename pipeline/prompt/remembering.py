@@ -57,7 +57,9 @@ class Remembering:
         if not self.model:
             return None
         last = memories.of_owner(self.db, self.turn.chat_id, self.owner_id, limit=LOOK_BACK)
-        known = (embeddings.cached(self.db, said, self.model) for said in (text, *(one.said for one in last)))
+        known = (
+            embeddings.cached(self.db, said, self.model) for said in (text, *(one.recorded for one in last))
+        )
         return next((one for one in known if one is not None), None)
 
     def figures(self) -> list[dict[str, object]]:

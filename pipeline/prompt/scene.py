@@ -38,10 +38,11 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class You:
-    """The person, as the speaker knows them."""
+    """The person, as the speaker knows them, and the names they had in this chat before."""
 
     name: str
     persona: str
+    before: tuple[str, ...] = ()
 
 
 class Line(NamedTuple):

@@ -12,6 +12,7 @@ from store.events.chat import (
     ChatStarted,
     GuestAdded,
     GuestRemoved,
+    YouChanged,
 )
 from store.events.clock import (
     DAY,
@@ -218,6 +219,7 @@ __all__ = [
     "TurnSelected",
     "TurnUser",
     "WorldChanged",
+    "YouChanged",
     "decode",
     "encode",
     "kinds",

@@ -18,6 +18,14 @@ class ChatStarted(Payload):
     opening: Text = ""
 
 
+class YouChanged(Payload):
+    """What the person is called in a chat, and what the others may know of them; None leaves one as it is."""
+
+    kind = "you.changed"
+    name: Name | None = None
+    persona: Text | None = None
+
+
 class ChatRenamed(Payload):
     kind = "chat.renamed"
     title: Name

@@ -1,5 +1,7 @@
 """Chats: who is in one, and what stands for all of it."""
 
+import json
+
 import apsw
 
 from store.events import (
@@ -12,9 +14,11 @@ from store.events import (
     GuestRemoved,
     OpeningConfirmed,
     OpeningProposed,
+    YouChanged,
 )
 from store.projections.branches import FIRST
 from store.projections.fold import FOREVER, projects
+from store.rows import row
 
 
 @projects(ChatStarted)
@@ -35,6 +39,29 @@ def chat_started(db: apsw.Connection, event: Event[ChatStarted]) -> None:
             chat.opening,
             int(not chat.opening.strip()),
             event.recorded_at,
+        ),
+    )
+
+
+@projects(YouChanged)
+def you_changed(db: apsw.Connection, event: Event[YouChanged]) -> None:
+    """Whoever has another name now was called by the old one, in what is remembered and in what was said."""
+    found = row(db, "SELECT you_name, you_persona, you_before FROM chat WHERE id = ?", (event.chat_id,))
+    if found is None:
+        return
+    name, persona, before = found
+    now = name if event.payload.name is None else event.payload.name
+    called = json.loads(before)
+    if now != name:
+        called.append([name, called[-1][2] if called else 0, event.id])
+    db.execute(
+        "UPDATE chat SET you_name = ?, you_persona = ?, you_before = ?, changed_by = ? WHERE id = ?",
+        (
+            now,
+            persona if event.payload.persona is None else event.payload.persona,
+            json.dumps(called, ensure_ascii=False),
+            event.id,
+            event.chat_id,
         ),
     )
 

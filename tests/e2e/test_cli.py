@@ -40,6 +40,12 @@ def test_a_story_from_the_command_line(tmp_path: Path) -> None:
         )
         assert [one["how"] for one in known] == ["witnessed"]
         assert "knows nothing of 'the sea'" in run_fabula("why", chat, "the sea", data=tmp_path).stdout
+        renamed = run_fabula("you", chat, "--name", "Wren", "--about", "A smuggler.", data=tmp_path)
+        assert renamed.stdout == "You are called Wren. Before: You.\nA smuggler.\n"
+        empty = run_fabula("you", chat, "--name", " ", data=tmp_path)
+        assert (empty.returncode, "name" in empty.stderr) == (1, True)
+        you = json.loads(run_fabula("you", chat, "--json", data=tmp_path).stdout)
+        assert you == {"name": "Wren", "persona": "A smuggler.", "before": ["You"]}
 
 
 def test_dead_runs_are_shown_retried_and_discarded(tmp_path: Path) -> None:
@@ -155,6 +161,6 @@ def test_the_embedded_model_answers(tmp_path: Path) -> None:
     """No configuration at all: a bot, a turn, a reply."""
     run_fabula("bot", "new", "Ada", "--description", "Keeps a lighthouse.", data=tmp_path)
     chat = run_fabula("chat", "new", "1", data=tmp_path).stdout.strip()
-    said = run_fabula("say", chat, "Good evening! What is your name?", data=tmp_path, timeout_s=120)
+    said = run_fabula("say", chat, "Good evening! What is your name?", data=tmp_path)
     assert said.returncode == 0, said.stderr
     assert len(said.stdout.strip()) > 3

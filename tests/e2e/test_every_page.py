@@ -42,6 +42,7 @@ PIECES = frozenset(
         "/chats/{chat_id:id}/opening",
         "/chats/{chat_id:id}/turns",
         "/chats/{chat_id:id}/turns/{turn_id:id}",
+        "/chats/{chat_id:id}/undo",
         "/work/now",
     }
 )

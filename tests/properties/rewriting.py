@@ -38,6 +38,7 @@ UNDOABLE = (
     "change.undone",
     "memory.edited",
     "world.changed",
+    "you.changed",
 )
 BRANCHES = ("chat.started", "branch.forked")
 

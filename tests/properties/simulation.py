@@ -55,6 +55,7 @@ from store.events import (
     ThreadUpdated,
     TimeSkipped,
     WorldChanged,
+    YouChanged,
 )
 from store.events.places import Container, Opening
 from store.events.relationships import Fact
@@ -90,6 +91,7 @@ SIMULATED: tuple[st.SearchStrategy[Payload], ...] = (
     st.builds(GuestAdded, guest_id=IDS, met=WORDS),
     st.builds(GuestRemoved, guest_id=IDS),
     st.builds(AuthorNoteSet, text=WORDS, depth=IDS),
+    st.builds(YouChanged, name=st.none() | TEXTS, persona=st.none() | WORDS),
     st.builds(OpeningProposed, opening=OPENINGS),
     st.builds(OpeningConfirmed, opening=OPENINGS),
     st.builds(EntityChanged, entity_id=IDS, mood=st.none() | WORDS, goals=st.none() | WORDS),

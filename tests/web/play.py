@@ -21,6 +21,7 @@ from store.events import (
     MemoryWitnessChanged,
     Payload,
     WorldChanged,
+    YouChanged,
 )
 from tests.web.conftest import Site
 
@@ -178,6 +179,16 @@ CASES = (
         ("slowly", 2),
         lambda play: AuthorNoteSet(text="quickly"),
         ("quickly · 4", "slowly · 2"),
+    ),
+    Case(
+        "you",
+        lambda play: {"name": "Wren"},
+        "you.changed",
+        {"name": "Wren", "persona": None},
+        lambda state: (state["present"][0]["name"], state["you"]["name"]),
+        ("Wren", "Wren"),
+        lambda play: YouChanged(name="Max", persona="A smuggler."),
+        ("Max · A smuggler.", "Wren · A smuggler."),
     ),
     Case(
         "memory",

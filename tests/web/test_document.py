@@ -144,6 +144,7 @@ async def _bodies_of_corrections(site: Site, chat_id: int, bot_id: int) -> dict[
         "fact-removed": {"fact_id": fact.json()["event_id"] * MAX_FACTS},
         "group": {**seen, "summary": ""},
         "note": {**seen, "text": ""},
+        "you": {**seen, "name": "Wren"},
         "memory": {**memory, **seen, "text": "B"},
         "pin": {**memory, **seen, "pinned": False},
         "witnesses": {**memory, **seen, "witnesses": []},

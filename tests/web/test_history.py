@@ -161,7 +161,7 @@ async def test_a_reply_goes_to_the_branch_it_began_on(site: Site) -> None:
 
 
 WRONG: Sequence[tuple[str, str, dict[str, Any], int, str]] = (
-    ("post", "turns/{you}/alternatives", {}, 409, "not an answer"),
+    ("post", "turns/{you}/alternatives", {}, 409, "has its reply"),
     ("post", "turns/{first}/alternatives", {}, 409, "not an answer"),
     ("post", "turns/999/alternatives", {}, 404, "no turn 999"),
     ("post", "turns/{you}/select", {}, 200, ""),

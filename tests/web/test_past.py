@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.fakes.behaviour import says, stalls
+from tests.fakes.behaviour import answers, says, stalls
 from tests.web.conftest import Site
 from tests.web.test_api import Events
 
@@ -63,6 +63,78 @@ async def test_alternatives_are_counted_and_swiped_without_scripts(site: Site) -
     await site.client.post(f"{path}/turns/{reply}/select")
     assert (await texts(site, path))[-1] == "Come in."
     assert "1 / 2" in (await site.client.get(path, headers=PAGE)).text
+
+
+async def test_what_the_bots_say_by_themselves_can_be_told_again(site: Site) -> None:
+    path, _ = await played(site)
+    site.fake.script(says("*She hums.*"))
+    await site.client.post(f"{path}/auto", data={"form": "auto", "turns": "1"})
+    reply = (await site.turns(int(path.rpartition("/")[2]), 4))[-1]
+    await site.settled()
+    again = f"{path}/turns/{reply['id']}/again"
+    assert f'formaction="{again}"' in (await site.client.get(path, headers=PAGE)).text
+    site.fake.script(says("*She sings.*"))
+    await site.client.post(again)
+    await site.settled()
+    assert (await texts(site, path))[-1] == "*She sings.*"
+    assert "2 / 2" in (await site.client.get(path, headers=PAGE)).text
+
+
+async def test_a_turn_without_a_reply_is_answered_after_all(site: Site) -> None:
+    path, (_, yours, reply) = await played(site)
+    again = f"{path}/turns/{yours}/again"
+    answered = await site.client.post(again, headers=PIECE)
+    assert (answered.status_code, "has its reply" in answered.text) == (409, True)
+    await site.client.post(f"{path}/turns/{reply}/retract")
+    assert f'formaction="{again}">have it answered' in (await site.client.get(path, headers=PAGE)).text
+    site.fake.script(says("Stay out."))
+    assert (await site.client.post(again)).status_code == 303
+    await site.settled()
+    assert (await texts(site, path))[1:] == ["Turn 1", "Stay out."]
+
+    site.fake.script(answers(402))
+    await site.client.post(f"/api{path}/turns", json={"text": "Turn 2"})
+    await site.settled()
+    last = (await site.client.get(f"/api{path}/turns")).json()[-1]["id"]
+    again = f"{path}/turns/{last}/again"
+    failed = await site.client.post(again, headers=PIECE)
+    assert (failed.status_code, "discard it first" in failed.text) == (409, True)
+    [dead] = (await site.client.get("/api/runs?state=dead")).json()
+    await site.client.post(f"/api/runs/{dead['id']}/discard")
+    site.fake.script(says("Well?"))
+    await site.client.post(again)
+    await site.settled()
+    assert (await texts(site, path))[-2:] == ["Turn 2", "Well?"]
+    carried = await site.client.post(f"{path}/turns/{last}/carry-on", headers=PIECE)
+    assert carried.status_code == 409
+    await site.client.post(f"/api{path}/turns", json={"text": "((brb))"})
+    await site.settled()
+    aside = (await site.client.get(f"/api{path}/turns")).json()[-1]["id"]
+    nothing = await site.client.post(f"{path}/turns/{aside}/again", headers=PIECE)
+    assert (nothing.status_code, "out of character" in nothing.text) == (409, True)
+
+
+async def test_undo_says_when_there_is_nothing_to_undo(site: Site) -> None:
+    path, (_, yours, _) = await played(site)
+    idle = re.compile(
+        r'<button id="undo-last" title="There is nothing to undo" (disabled|aria-disabled="true")>'
+    )
+
+    async def offered() -> bool:
+        shown = (await site.client.get(path, headers=PAGE)).text, await piece(site, f"{path}/undo")
+        assert len({idle.search(one) is None for one in shown}) == 1
+        return idle.search(shown[0]) is None
+
+    assert not await offered()
+    await site.client.post(f"{path}/turns/{yours}/hide")
+    assert await offered()
+    await site.client.post(f"{path}/undo")
+    assert not await offered()
+    seen = (await site.client.get(f"/api{path}/state")).json()["you"]["changed_by"]
+    await site.client.post(f"/api{path}/corrections/you", json={"name": "Wren", "seen": seen})
+    assert await offered()
+    await site.client.post(f"{path}/turns/{yours}/retract")
+    assert await offered()
 
 
 async def test_a_preview_that_has_gone_stale_is_shown_again(site: Site) -> None:
@@ -173,6 +245,7 @@ async def test_what_is_written_for_another_branch_is_not_told_in_this_one(site: 
     async with Events(site, chat_id) as events:
         run = await events.until("run")
         assert (run["state"], run["live"]) == ("running", False)
+        assert run["speaker_id"] == (await site.client.get(f"/api{path}")).json()["host_id"]
         assert not {"partial", "token"} & {kind for kind, _ in events.told}
         lives = {said["payload"]["text"]: said["live"] for kind, said in events.told if kind == "turn.user"}
         assert lives == {"Turn 1": True, "And now?": False}

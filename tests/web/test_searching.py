@@ -55,6 +55,9 @@ async def test_turns_are_found_as_the_story_stands(site: Site) -> None:
     assert len(await found(site, q="灯台")) == 1
     await site.client.post(f"/api/chats/{one}/turns/{yours['id']}/retract", json={})
     assert await found(site, q="lamp") == []
+    await said(site, one, "*He takes the brass lantern*, and leaves.", 2)
+    shown = (await site.client.get("/search", params={"q": "lantern"}, headers=PAGE)).text
+    assert "<em>He takes the brass <mark>lantern</mark></em>, and leaves." in shown
     shown = (await site.client.get("/search", params={"q": "nobody"}, headers=PAGE)).text
     assert "<mark>Nobody</mark>" in shown
 

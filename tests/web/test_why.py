@@ -7,7 +7,7 @@ PAGE = {"accept": "text/html"}
 
 async def test_what_a_bot_knows_is_traced_and_escaped(site: Site) -> None:
     chat_id = await site.chat()
-    await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "The <b>key</b> is under the oak."})
+    await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "The <b>key</b> *is* under the oak."})
     await site.turns(chat_id, 2)
     owner = (await site.client.get("/api/bots")).json()[0]["id"]
     asked = {"owner": str(owner), "text": "under the oak"}
@@ -17,7 +17,9 @@ async def test_what_a_bot_knows_is_traced_and_escaped(site: Site) -> None:
     assert [(one["form"], one["how"], one["others"]) for one in found] == [("memory", "witnessed", [0])]
     shown = await site.client.get(f"/chats/{chat_id}/why", params=asked, headers=PAGE)
     assert "Also known to <bdi>You</bdi>" in shown.text
-    assert "&lt;b&gt;key&lt;/b&gt;" in shown.text
+    assert "&lt;b&gt;key&lt;/b&gt; <em>is</em> under" in shown.text
+    drawer = await site.client.get(f"/chats/{chat_id}/drawer", headers=PAGE)
+    assert "&lt;b&gt;key&lt;/b&gt; <em>is</em> under the oak." in drawer.text
     nothing = await site.client.get(f"/chats/{chat_id}/why", params={**asked, "text": "50%"}, headers=PAGE)
     assert "knows nothing in just these words" in nothing.text
 

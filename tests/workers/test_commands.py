@@ -40,6 +40,12 @@ NOT_FOR_SERVING = (
 def test_every_command_is_listed_and_a_slip_finds_its_neighbour() -> None:
     listed = CliRunner().invoke(app, ["--help"]).stdout
     assert [name for name in COMMANDS if f" {name} " not in listed] == []
+    assert (
+        listed.index("Start and play")
+        < listed.index(" bot ")
+        < listed.index("The past")
+        < listed.index("undo ")
+    )
     slipped = CliRunner().invoke(app, ["retrat"])
     assert (slipped.exit_code, "'retract'" in slipped.stderr) == (2, True)
 

@@ -17,12 +17,11 @@ let position = Number(root.dataset.position);
 let stream = null;
 let retryIn = 250;
 const texts = new Map();   // run id → {attempt, text, element, speaker}
-const floors = new Map();  // floor.given event id → who was given it
 const runs = new Map();    // run id → last told state
 
 // ---- what is being written
 const names = () => JSON.parse(document.getElementById("cast").dataset.names);
-const nameOf = (id) => (id === null ? root.dataset.you : names()[id] || "Someone");
+const nameOf = (id) => (id === null ? document.getElementById("cast").dataset.you : names()[id] || "Someone");
 const points = (text) => [...text].length; // offsets count characters as the server does, not UTF-16 units
 const bubble = (told) => {
   let known = texts.get(told.run_id);
@@ -135,17 +134,25 @@ const onRun = (told) => {
   busy();
 };
 const busy = () => {
-  const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state) && !isPaused(run));
+  const speaking = (run) => run.stage !== "auto"; // it looks whether anybody goes on by themselves: nobody writes yet
+  const active = [...runs.values()].filter((run) => ["ready", "running"].includes(run.state) && !isPaused(run) && speaking(run));
   const waiting = [...runs.values()].filter((run) => run.state === "waiting" && run.stage === "narrate").length;
   stopButton.hidden = !active.some((run) => run.stage === "narrate");
-  const speakers = active.filter((run) => run.stage === "narrate").map((run) => texts.get(run.run_id)?.speaker ?? floors.get(run.event_id));
-  const known = [...new Set(speakers.filter((id) => id !== undefined))].map(nameOf);
+  const speakers = active.filter((run) => run.stage === "narrate").map((run) => run.speaker_id);
+  const known = [...new Set(speakers)].map(nameOf);
   const bots = Object.values(names());
   setUnrest([...runs.values()].some((run) => ["ready", "running", "backoff"].includes(run.state)));
   if (active.length && !active.some((run) => run.live)) { tell("A reply is being written in another branch."); return; }
-  const who = known.join(" and ") || (bots.length === 1 ? bots[0] : "Someone");
-  tell(active.length ? `${who} ${known.length > 1 ? "are" : "is"} writing…${waiting ? ` ${waiting} more to answer.` : ""}` : "");
+  if (!active.length) { tell(""); return; }
+  if (!known.length && active.some((run) => run.stage === "skip")) { tell("Time passes…"); return; }
+  if (!known.length && bots.length > 1) { tell("It is being settled who speaks…"); return; }
+  const who = known.join(" and ") || bots[0];
+  tell(`${who} ${known.length > 1 ? "are" : "is"} writing…${waiting ? ` ${waiting} more to answer.` : ""}`);
 };
+
+// ---- whether there is something to undo: asked once for all that one act recorded
+let asking = null;
+const askUndo = () => { asking ??= setTimeout(() => { asking = null; ask("undo"); }, 60); };
 
 // ---- the stream
 const PARTS = { // kind of event → the pieces of the drawer that show it
@@ -160,8 +167,9 @@ const PARTS = { // kind of event → the pieces of the drawer that show it
 };
 const EVERY_PART = ["scene", "people", "edges", "memories", "note", "clock"];
 const CONTROLS = ["turn.retracted", "turn.selected", "branch.switched", "change.undone"]; // which turns count
-const CHANGES = ["turn.edited", "turn.hidden"]; // what stands in them
-const KINDS = [...CONTROLS, ...CHANGES, ...Object.keys(PARTS), "turn.user", "turn.assistant", "floor.given", "chat.renamed", "chat.archived", "chat.started", "opening.proposed", "opening.confirmed"];
+const CHANGES = ["turn.edited", "turn.hidden", "you.changed"]; // what stands in them
+const UNDOABLE = document.getElementById("undo")?.dataset.kinds.split(" ") || [];
+const KINDS = [...new Set([...CONTROLS, ...CHANGES, ...UNDOABLE, ...Object.keys(PARTS)]), "turn.user", "turn.assistant", "chat.renamed", "chat.archived", "chat.started", "opening.proposed", "opening.confirmed"];
 const connect = () => {
   stream = new EventSource(`/api/chats/${chat}/events?after=${position}`);
   const on = (name, act) => stream.addEventListener(name, (message) => act(JSON.parse(message.data)));
@@ -183,7 +191,7 @@ const connect = () => {
     else if (CONTROLS.includes(kind)) onOthersCount();
     else if (kind.startsWith("turn.")) onTurn(event);
     if (kind === "chat.renamed") onRenamed(event.payload.title);
-    if (kind === "floor.given" && event.live) floors.set(event.id, event.payload.speaker_id);
+    if (CONTROLS.includes(kind) || (UNDOABLE.includes(kind) && event.run_id === null)) askUndo();
     if (kind.startsWith("guest.")) ask("cast");
     const own = document.querySelector("#opening[data-reading] > details[open]"); // the reader says it themselves
     if (kind === "opening.proposed" && "draft" in root.dataset && !own) ask("opening");

@@ -1,4 +1,5 @@
 // What a person does to the past: acts on a turn, the questions asked first, branches, undo.
+import "./menus.js";
 import { newest, settle, toEnd } from "./transcript.js";
 
 const { chat } = document.getElementById("chat").dataset;
@@ -156,19 +157,15 @@ turns.addEventListener("click", (event) => {
   event.preventDefault();
   if (close) cancel(close.closest(".turn")); else act(button);
 });
-const closeMenus = (except) => turns.querySelectorAll("details.else[open]").forEach((menu) => { if (menu !== except) menu.open = false; });
-document.addEventListener("click", (event) => closeMenus(event.target.closest("details.else")));
-turns.addEventListener("keydown", (event) => {
-  const menu = event.target.closest("details.else[open]");
-  if (event.key !== "Escape" || !menu) return;
-  event.stopPropagation();
-  menu.open = false;
-  menu.querySelector("summary").focus();
-});
 
 // ---- undo
-const undo = async () => settled(await ask(`/chats/${chat}/undo`, new URLSearchParams()));
-document.getElementById("undo")?.addEventListener("submit", (event) => { event.preventDefault(); undo(); });
+const nothing = () => document.getElementById("undo-last").getAttribute("aria-disabled") === "true";
+const undo = async () => {
+  if (nothing()) tell("There is nothing to undo."); else settled(await ask(`/chats/${chat}/undo`, new URLSearchParams()));
+};
+const idle = document.querySelector("#undo-last:disabled"); // from here on it keeps the place of whoever is on it
+if (idle) { idle.disabled = false; idle.setAttribute("aria-disabled", "true"); }
+document.addEventListener("submit", (event) => { if (event.target.id === "undo") { event.preventDefault(); undo(); } });
 document.addEventListener("keydown", (event) => {
   const asked = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
   const elsewhere = event.target.closest?.("input, textarea, select, [contenteditable]") || dialog.open;

@@ -43,7 +43,7 @@ const KEYS = { // key → what it does, and where it may
   "Mod+ArrowUp": [edit(".turn.you"), (target) => inBox(target) && empty()],
   ArrowLeft: [press(".swipe button:first-child"), (target) => (inBox(target) || onPage(target)) && empty()],
   ArrowRight: [next, (target) => (inBox(target) || onPage(target)) && empty()],
-  "Mod+Enter": [press("[data-act=again]:not(.newest)"), (target) => inBox(target) || onPage(target)],
+  "Mod+Enter": [press(":is([data-act=again]:not(.newest), [data-act=answer])"), (target) => inBox(target) || onPage(target)],
   "Alt+Enter": [press("[data-act=carry-on]"), (target) => inBox(target) || onPage(target)],
   "?": [help, (target) => onPage(target) || (inBox(target) && empty())],
 };

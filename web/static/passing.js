@@ -42,13 +42,6 @@ document.addEventListener("htmx:afterSwap", (event) => {
 document.addEventListener("htmx:sendError", (event) => {
   if (event.detail.elt.dataset.said) tell("Fabula cannot be reached just now. Nothing was changed.");
 });
-document.addEventListener("keydown", (event) => {
-  const open = event.target.closest?.(".way[open]");
-  if (event.key !== "Escape" || !open) return;
-  event.stopPropagation(); // it closes this, and stops no reply
-  open.open = false;
-  open.querySelector("summary").focus();
-}, true);
 
 // ---- who writes takes the floor
 let ending = false;

@@ -16,6 +16,21 @@ export const ask = async (id) => {
   asking.delete(id);
 };
 
+// Whoever goes by keyboard stays on what is replaced under them: htmx itself finds again only what has an id.
+const FOCUSABLE = "a[href], button, summary, input, textarea, select";
+let place = null; // the nearest element with an id, and which of what can have the focus in it
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const on = document.activeElement;
+  const holder = detail.requestConfig.verb === "get" && detail.target.contains(on) && on.closest("[id]");
+  place = holder ? [holder.id, [...holder.querySelectorAll(FOCUSABLE)].indexOf(on)] : null;
+});
+document.addEventListener("htmx:afterSwap", () => {
+  if (!place || document.activeElement !== document.body) return;
+  const holder = document.getElementById(place[0]);
+  (place[1] < 0 ? holder : holder?.querySelectorAll(FOCUSABLE)[place[1]])?.focus({ preventScroll: true });
+  place = null;
+});
+
 export const keepPieces = (root, said, following) => {
   // ---- following the story
   const due = new Set();
