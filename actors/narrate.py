@@ -263,6 +263,9 @@ class _Stream:
                 if self.own.over:
                     self.finish = "stop"
                     break
+                if self.writing.full:
+                    self.finish = "length"
+                    break
                 self.finish = chunk.finish or self.finish
                 self.usage = chunk.usage or self.usage
                 self.model = chunk.model or self.model

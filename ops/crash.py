@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -30,13 +29,14 @@ import apsw
 import httpx
 
 from ops.bench.server import narrate_with, served
+from ops.lives import PLACE, START_LIMIT_S, life
 from ops.stock_huey import crash_stock
 from store import rebuild
 from store.database import connect
 from store.live import is_live
 from store.rows import row, rows
 
-LANES = 2
+LANES = 3
 CHATS = 3
 ONE_OF_A_RUN = "kind IN ('turn.assistant', 'floor.given', 'significance.scored') AND run_id IS NOT NULL"
 """Of these a run records one at most; of others, such as the edges of a turn, several belong together."""
@@ -85,7 +85,7 @@ def crash_fabula(kills: int, chance: random.Random) -> dict[str, object]:
 
 def _lane(model: str, kills: int, chance: random.Random) -> Books:
     books = Books()
-    with tempfile.TemporaryDirectory(prefix="fabula-crash-") as name:
+    with tempfile.TemporaryDirectory(prefix="fabula-crash-", dir=PLACE) as name:
         data = Path(name)
         narrate_with(data, model)
         chats = _begin(data)
@@ -100,7 +100,7 @@ def crash_auto(kills: int, chance: random.Random) -> dict[str, object]:
     """The bots go on by themselves, and are set going anew where they have ended; each time for so many turns
     and not one more, however often the process dies on the way."""
     books = Books()
-    with tempfile.TemporaryDirectory(prefix="fabula-crash-") as name, fake_model() as model:
+    with tempfile.TemporaryDirectory(prefix="fabula-crash-", dir=PLACE) as name, fake_model() as model:
         data = Path(name)
         narrate_with(data, model)
         with served(data) as server, httpx.Client(base_url=server.address) as client:
@@ -108,14 +108,13 @@ def crash_auto(kills: int, chance: random.Random) -> dict[str, object]:
             chat_id = client.post("/api/chats", json={"host_id": ada, "guest_id": bea}).json()["id"]
             client.post(f"/api/chats/{chat_id}/turns", json={"text": "Ada, go on."})
         for _ in range(kills):
-            with served(data) as server:
+            with life(data) as living:
                 dies_at = time.monotonic() + chance.uniform(0.0, LONGEST_LIFE_S)
-                with httpx.Client(base_url=server.address, timeout=LONGEST_LIFE_S) as client:
+                with httpx.Client(base_url=living.address, timeout=START_LIMIT_S) as client:
                     if not client.get(f"/api/chats/{chat_id}/time").json()["auto_left"]:
                         client.post(f"/api/chats/{chat_id}/auto", json={"turns": chance.randint(2, 6)})
                 time.sleep(max(0.0, dies_at - time.monotonic()))
-                server.process.send_signal(signal.SIGKILL)
-                server.process.wait()
+                living.kill()
         _drain(data)
         with _reading(data / "chat.db") as db:
             asked, said = _check_auto(db, books)
@@ -147,15 +146,14 @@ def _begin(data: Path) -> list[int]:
 
 def _live_and_die(data: Path, chats: list[int], books: Books, chance: random.Random) -> None:
     """One life: repeat what was not acknowledged, send more, be killed in the middle."""
-    with served(data) as server:
+    with life(data) as server:
         dies_at = time.monotonic() + chance.uniform(0.0, LONGEST_LIFE_S)
         try:
             with httpx.Client(base_url=server.address, timeout=LONGEST_LIFE_S) as client:
                 _send_until(dies_at, client, chats, books, chance)
         except httpx.HTTPError:
-            books.expect(server.process.poll() is None, "the server ended by itself")
-        server.process.send_signal(signal.SIGKILL)
-        server.process.wait()
+            books.expect(server.goes_on, "the server ended by itself")
+        server.kill()
     with _reading(data / "chat.db") as db:
         for run_id, text in rows(db, "SELECT run_id, text FROM partial"):
             books.partials[run_id] = text

@@ -23,6 +23,7 @@ from typing import NoReturn
 import apsw
 
 from ops.dying import NEVER, Death, may_come
+from ops.lives import PLACE
 from ops.operations import NOW, OPERATIONS, ROUTES, At, Operation, begin, paths_in
 from store import backups, rebuild, snapshot_arrivals, snapshots
 from store.copies import checked, opened_for_reading
@@ -33,9 +34,6 @@ from store.snapshot_files import read
 from store.store import open_store
 
 INSTANTS = 16
-MEMORY = "/dev/shm"  # noqa: S108 - folders of our own are made in it
-PLACE = MEMORY if os.access(MEMORY, os.W_OK) else None
-"""A killed process leaves the same in memory as on a disk, and nobody waits for the disk."""
 DONE = b"done"
 ENDED = {"undertaking": " WHERE state = 'done'"}
 """What is under way is told beside what it does: a row that says so is neither before nor after."""
@@ -57,7 +55,9 @@ class Kills:
 
     operation: str
     instants: int = 0
+    tried: int = 0
     kills: int = 0
+    """Of those tried: an instant that came once may not come again, because two threads take turns."""
     left_as_before: int = 0
     violations: list[str] = field(default_factory=list)
 
@@ -86,6 +86,7 @@ def kill_inside(operation: Operation, begun: Path, most: int) -> Kills:
         for at in _chosen(lived, most):
             folder = _copied(begun, Path(name) / str(at))
             ended = _die(operation, folder, at)
+            found.tried += 1
             found.kills += ended.killed
             wrong = _wrong(folder, before, after, ended)
             if wrong is not None:

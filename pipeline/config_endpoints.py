@@ -17,6 +17,7 @@ from pipeline.config_file import check_private, parsed, validated, write_whole
 from pipeline.config_paths import DataPaths
 from pipeline.config_sections import EndpointSecrets, EndpointSection, File, Secrets
 from pipeline.inference.endpoints import LOOPBACK, Profile
+from pipeline.inference.lines import checked_key
 from store.errors import Conflict
 
 _IT = "The endpoint"
@@ -130,7 +131,7 @@ def save_endpoint(
     validated(File, document, paths.config)
     _profile(name, section, SecretStr(key) if key else None, paths)
     if key:
-        _save_key(paths, name, key)
+        _save_key(paths, name, checked_key(key))
     write_whole(paths.config, tomlkit.dumps(document), 0o644)
 
 

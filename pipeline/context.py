@@ -18,7 +18,7 @@ from pipeline.feed import Feed
 from pipeline.inference.types import Request
 from pipeline.tokens import TokenCounter
 from store import log, views
-from store.events import Payload
+from store.events import MAX_TEXT_CHARS, Payload
 from store.ledger import Claim
 from store.store import Store
 from store.txn import Txn
@@ -117,6 +117,11 @@ class Writing:
     _checkpointed_at: float = -1.0
 
     @property
+    def full(self) -> bool:
+        """Whether a turn holds no more."""
+        return len(self.text) >= MAX_TEXT_CHARS
+
+    @property
     def grown(self) -> bool:
         """Whether anything was written beyond what it began with."""
         return self.text.strip() != self._begun.strip()
@@ -127,11 +132,12 @@ class Writing:
         self.add(text)
 
     def add(self, piece: str) -> None:
-        """Append a piece; white space before the first word is dropped, and there is some between a text that
-        is carried on and a new word."""
+        """Append a piece, as far as a turn holds it; white space before the first word is dropped, and there
+        is some between a text that is carried on and a new word."""
         piece = piece if self.text else piece.lstrip()
         if self.text and self.text == self._begun and piece[:1].isalnum():
             piece = f" {piece}"
+        piece = piece[: MAX_TEXT_CHARS - len(self.text)]
         if not piece:
             return
         self.ctx.feed.say(self.ctx.claim, self.speaker_id, piece)

@@ -1,7 +1,7 @@
 """Long work as pages and commands ask for it: what there is, how much it would be, begun and cancelled."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,15 +10,16 @@ import apsw
 from pipeline.checking import Checking
 from pipeline.config import load
 from pipeline.config_embedders import embedders, save_embedder
+from pipeline.config_endpoints import known_endpoints
 from pipeline.config_paths import DataPaths
 from pipeline.endpoints import Endpoints
-from pipeline.inference.embedder import Choice, Embedder, open_embedder
+from pipeline.inference.embedder import BUNDLED, MODEL, OFF, Choice, Embedder, Lent, open_embedder
 from pipeline.inference.metering import Meter, unmetered
 from pipeline.reembedding import Estimate, Reembedding, Wanted, estimate, model_of, name_of
 from pipeline.replaying import Planned, Replay, Replaying, Stages, planned, replayable
 from pipeline.restoring import Restored, Restoring
 from pipeline.undertakings import Undertakings
-from store.errors import Refused
+from store.errors import Invalid, Refused
 from store.store import Store
 from store.undertakings import Undertaking
 
@@ -38,13 +39,18 @@ def wanted_embedder(
     Raises:
         Invalid: there is none of that name, or the configuration is not right.
     """
+    there = known_endpoints(paths, environ)
+    if name and name not in (*there, BUNDLED, MODEL, OFF):
+        choices = ", ".join((BUNDLED, *there))
+        raise Invalid(f"embedder: there is none called {name[:60]!r}.", hint=f"Name one of {choices}.")
     choice = load(paths, {**environ, "FABULA_EMBED": name} if name else environ).embed
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Embedder | None]:
         known = endpoints.embedder if endpoints is not None else None
         if known is not None and choice != "off" and known.model == model_of(choice):
-            yield known
+            with known.held() if isinstance(known, Lent) else nullcontext():
+                yield known
             return
         async with open_embedder(choice, urgent=urgent, meter=meter) as embedder:
             yield embedder

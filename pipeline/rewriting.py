@@ -18,6 +18,7 @@ from pipeline.seen import open_chat
 from store import history, snapshots, views
 from store.errors import Conflict, NotFound, Refused
 from store.events import (
+    MAX_TEXT_CHARS,
     BranchRenamed,
     BranchSwitched,
     ChangeUndone,
@@ -32,6 +33,8 @@ from store.txn import Txn
 from store.views import Turn
 
 T = TypeVar("T")
+ROOM_CHARS = 100
+"""How much room there must be for a text that is to be carried on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +61,18 @@ class Rewriting:
         name first, and what came after stays as it is.
 
         Raises:
-            NotFound: the chat has no such turn; Refused: it is a first message, or has its reply; Conflict: a
-                reply is being written.
+            NotFound: the chat has no such turn; Refused: it is a first message, has its reply, or is too long
+                to be carried on; Conflict: a reply is being written.
         """
 
         def step(txn: Txn) -> int:
             turn = live_turn(txn.connection, chat_id, turn_id)
             given = floor_for(txn.connection, turn, extend=extend)
+            if extend and len(turn.text) + ROOM_CHARS > MAX_TEXT_CHARS:
+                raise Refused(
+                    f"The turn “{short(turn)}” is as long as a turn can be.",
+                    hint="Say something, and the story goes on in another.",
+                )
             quiet(txn.connection, chat_id)
             if branch:
                 go_on_from(txn, turn, branch)

@@ -56,6 +56,7 @@ SHORT = {
     "hrs": "hour",
     "centuries": "century",
 }
+MANY = {"century": "centuries"}
 ONES = (
     *("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
     *("thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
@@ -163,7 +164,7 @@ def span(minutes: int) -> str:
     fitting = {name: unit for name, unit in UNITS.items() if name not in _COLLOQUIAL and _fits(unit, minutes)}
     unit, length = max(fitting.items(), key=lambda one: one[1])
     number = round(minutes / length)
-    return f"{number} {unit}{'' if number == 1 else 's'}"
+    return f"{number} {unit if number == 1 else MANY.get(unit, unit + 's')}"
 
 
 _COLLOQUIAL = frozenset({"night", "fortnight"})

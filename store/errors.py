@@ -6,6 +6,10 @@ carries the technical part that the page keeps behind a disclosure.
 
 from enum import StrEnum
 
+from pydantic import ValidationError
+
+SHOWN_VALUE_CHARS = 60
+
 
 class ErrorClass(StrEnum):
     """Why a run failed; the class decides whether trying again makes sense (see `pipeline.retry`)."""
@@ -57,6 +61,23 @@ class DiskFull(StoreFailed):
 
 class DataFromNewerVersion(StoreFailed):
     """The database was written by a later Fabula; this one must not touch it."""
+
+
+def misfit(error: ValidationError, *, secret: bool = False) -> Invalid:
+    """The first wrong field: its name, its value unless that is `secret`, and what would be right."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "the request"
+    given = first.get("input")
+    value = "not repeated here" if secret else ascii(given)
+    if len(value) > SHOWN_VALUE_CHARS:
+        value = f"{value[:SHOWN_VALUE_CHARS]}… ({len(value)} characters)"
+    rule = first["msg"].removeprefix("Value error, ")
+    # a text that was looked at before it was measured is told of as if it were a list
+    if first["type"] == "too_long" and isinstance(given, str):
+        rule = "has {actual_length} characters, and at most {max_length} are kept".format(**first["ctx"])
+    return Invalid(
+        f"{field}: {rule}.", hint=f"Correct {field} and send it again.", detail=f"{field} was {value}"
+    )
 
 
 def alone(error: BaseException) -> BaseException:

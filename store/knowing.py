@@ -12,6 +12,7 @@ import apsw
 
 from store import memories, relations, views
 from store.errors import Invalid
+from store.events import MAX_SHORT_CHARS
 from store.memories import WITNESSED
 from store.rows import Row, rows
 from store.views import Chat
@@ -76,11 +77,16 @@ def why(db: apsw.Connection, chat_id: int, owner_id: int, text: str) -> list[Kno
     """Everything the owner has in its head that holds this text, the newest first.
 
     Raises:
-        Invalid: the text is empty.
+        Invalid: the text is empty, or longer than anybody looks for.
     """
     wanted = text.strip()
     if not wanted:
         raise Invalid("There is nothing to look for.", hint='Name a word or two: fabula why CHAT "the key".')
+    if len(wanted) > MAX_SHORT_CHARS:
+        raise Invalid(
+            f"text: has {len(wanted)} characters, and nothing so long is looked for.",
+            hint=f"Look for at most {MAX_SHORT_CHARS} of them.",
+        )
     pattern = "%" + wanted.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     asked: dict[str, int | str] = {"chat": chat_id, "owner": owner_id, "text": pattern, "most": MOST}
     held = [_of_memory(db, one) for one in _rows(db, _MEMORIES, asked)]

@@ -6,7 +6,9 @@ compares it with the live one row by row, inside one snapshot, so it can run whi
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import apsw
@@ -170,14 +172,24 @@ def _fold(source: apsw.Connection, target: apsw.Connection, progress: Progress) 
 
 def scratch(db: apsw.Connection) -> apsw.Connection:
     """An empty database in memory with the projections' tables."""
-    empty = apsw.Connection(":memory:")
     marks = ", ".join("?" for _ in PROJECTIONS)
-    for (sql,) in db.execute(
+    found = db.execute(
         f"SELECT sql FROM sqlite_master WHERE tbl_name IN ({marks}) AND sql IS NOT NULL",
         PROJECTIONS,
-    ):
-        empty.execute(str(sql))
+    )
+    empty = apsw.Connection(":memory:")
+    empty.deserialize("main", _tables(tuple(str(sql) for (sql,) in found)))
     return empty
+
+
+@cache
+def _tables(schema: tuple[str, ...]) -> bytes:
+    """A file with these tables. To make them, the search index above all, takes longer than to fold a short
+    chat into them."""
+    with closing(apsw.Connection(":memory:")) as empty:
+        for sql in schema:
+            empty.execute(sql)
+        return empty.serialize("main")
 
 
 def _rows(db: apsw.Connection, table: str) -> Iterator[tuple[Any, ...]]:

@@ -10,6 +10,7 @@ from pipeline.config_sections import File
 from pipeline.inference.errors import without_userinfo
 from pipeline.settings import Holds
 from pipeline.trial import Finding
+from store.events import Text
 from web.operation import Operation, answer, body, engine_of
 from web.setting_forms import FORMS
 
@@ -18,7 +19,7 @@ class EndpointChangeIn(BaseModel):
     """What of an endpoint can be changed. What is sent here may hold a key, so no error repeats it."""
 
     model_config = ConfigDict(extra="forbid")
-    model: str = Field(default="", max_length=300)
+    model: Text = Field(default="", max_length=300)
     context_tokens: int | None = Field(default=None, ge=512)
     api_key: SecretStr | None = None
 

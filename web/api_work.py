@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from pipeline.replaying import Replay
 from store.events import MAX_NAME_CHARS
-from web.models import CountOut, IdOut, Out
+from web.models import CountOut, Id, IdOut, Out
 from web.operation import Operation, answer, body, engine_of
 
 
@@ -21,9 +21,9 @@ class ReembedIn(BaseModel):
 class ReplayIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     stage: str = Field(max_length=MAX_NAME_CHARS)
-    chat_id: int
-    first: int | None = Field(default=None, description="The first event; the oldest if left out")
-    last: int | None = Field(default=None, description="The last event; the newest if left out")
+    chat_id: Id
+    first: Id | None = Field(default=None, description="The first event; the oldest if left out")
+    last: Id | None = Field(default=None, description="The last event; the newest if left out")
 
     def replay(self) -> Replay:
         return Replay(self.stage, self.chat_id, self.first, self.last)

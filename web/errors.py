@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from pipeline.inference.errors import EndpointFailed
 from store.errors import (
+    SHOWN_VALUE_CHARS,
     Conflict,
     DataFromNewerVersion,
     DiskFull,
@@ -19,6 +20,7 @@ from store.errors import (
     NotFound,
     Refused,
     StoreFailed,
+    misfit,
 )
 from web.models import MAX_ID_DIGITS, EndpointIn, ErrorOut, ErrorText
 from web.security import HEADERS
@@ -36,7 +38,6 @@ KINDS: tuple[tuple[type[FabulaError], int, str], ...] = (
     (FabulaError, 500, "It may not have been done."),
 )
 """Kind of error → HTTP status, and what it means to the person who meets it."""
-SHOWN_VALUE_CHARS = 60
 SECRETIVE = frozenset({EndpointIn.__name__, "EndpointChangeIn"})
 """What may hold a key, perhaps under a misspelt name: none of its values is said again."""
 _OF_AN_ID = re.compile(r"/(bot|chat|run|turn)s/([^/]+)")
@@ -55,16 +56,8 @@ def told(error: FabulaError) -> ErrorText:
 
 
 def invalid(error: ValidationError) -> Invalid:
-    """The first wrong field: its name, its value and what would be right."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the request"
-    value = "not repeated here" if error.title in SECRETIVE else ascii(first.get("input"))
-    if len(value) > SHOWN_VALUE_CHARS:
-        value = f"{value[:SHOWN_VALUE_CHARS]}… ({len(value)} characters)"
-    rule = first["msg"].removeprefix("Value error, ")
-    return Invalid(
-        f"{field}: {rule}.", hint=f"Correct {field} and send it again.", detail=f"{field} was {value}"
-    )
+    """The first wrong field of what was sent; no value of what may hold a key is said again."""
+    return misfit(error, secret=error.title in SECRETIVE)
 
 
 async def on_fabula_error(request: Request, error: Exception) -> Response:

@@ -1,6 +1,6 @@
 """What the JSON interface takes and gives; the OpenAPI document is made of these."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -9,6 +9,7 @@ from store.events import Name, Text
 MAX_ID_DIGITS = 18
 """Ids are SQLite integers; every number of so many digits fits into one."""
 MAX_ID = 10**MAX_ID_DIGITS - 1
+Id = Annotated[int, Field(ge=0, le=MAX_ID)]
 
 
 class Out(BaseModel):

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.account import MAX_NOTE_CHARS
+from store.events import Name
 from web.models import MAX_ID, Out, RunOut
 
 Deed = Literal["retry", "discard", "replay"]
@@ -55,7 +56,7 @@ class NoteIn(BaseModel):
 
 class SelectionIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    stage: str | None = None
+    stage: Name | None = None
     state: str | None = None
     chat_id: int | None = Field(default=None, ge=1, le=MAX_ID)
     error: str | None = Field(default=None, description="An error class that an attempt failed with")

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.events import MAX_NAME_CHARS, Name
-from web.models import Out
+from web.models import Id, Out
 
 
 class AlternativeIn(BaseModel):
@@ -46,13 +46,13 @@ class BranchOut(Out):
 
 class BranchIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    turn_id: int = Field(description="The branch shares the story up to the exchange of this turn")
+    turn_id: Id = Field(description="The branch shares the story up to the exchange of this turn")
     name: Name
 
 
 class RewindIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    turn_id: int = Field(description="The turn that is to be the last")
+    turn_id: Id = Field(description="The turn that is to be the last")
     name: str = Field(default="", max_length=MAX_NAME_CHARS, description="For the new branch")
 
 

@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from store.events import Effect, Name, ShortText, StoryPlan
 from store.events.plot import MAX_EFFECTS, MAX_PROPS
-from web.models import Out
-from web.models_state import ChangedBy, Id
+from web.models import Id, Out
+from web.models_state import ChangedBy
 
 Known = Annotated[tuple[Id, ...], Field(max_length=20)]
 

@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from pipeline.scenes import Wording
-from web.models import Out
-from web.models_state import ChangedBy, Id
+from web.models import Id, Out
+from web.models_state import ChangedBy
 
 
 class SceneEditIn(Wording):

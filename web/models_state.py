@@ -6,9 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from store.events import Container, Fact, Name, Opening, ShortText, Text
 from store.events.payload import Spoken
-from web.models import MAX_ID, Out
+from web.models import Id, Out
 
-Id = Annotated[int, Field(ge=0, le=MAX_ID)]
 Level = Annotated[int, Field(ge=-100, le=100)]
 ChangedBy = Annotated[int, Field(description="The event that last changed it; send it back as `seen`")]
 

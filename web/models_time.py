@@ -3,8 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from store.events import MAX_AUTO_TURNS, ShortText, SkipMode
-from web.models import Out
-from web.models_state import Id
+from web.models import Id, Out
 
 
 class SkipIn(BaseModel):

@@ -6,7 +6,7 @@ import sys
 import pydantic
 import typer
 
-from store.errors import FabulaError, Invalid
+from store.errors import FabulaError, StoreFailed, misfit
 from workers import logs
 from workers.commands import Commands, group_of
 from workers.terminal import explain
@@ -109,6 +109,8 @@ def main() -> None:
         _explain_first(group)
     except* pydantic.ValidationError as group:
         _explain_first(group)
+    except* OSError as group:
+        _explain_first(group)
 
 
 def _explain_first(group: BaseExceptionGroup[BaseException]) -> None:
@@ -116,8 +118,10 @@ def _explain_first(group: BaseExceptionGroup[BaseException]) -> None:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     if isinstance(error, pydantic.ValidationError):
-        first = error.errors()[0]
-        error = Invalid(f"{'.'.join(map(str, first['loc']))}: {first['msg']}.", hint="Correct it.")
+        error = misfit(error)
+    if isinstance(error, OSError):
+        what = f"{error.filename}: {error.strerror}." if error.filename else f"{error}."
+        error = StoreFailed(what, hint="Check the path, its permissions and the disk.")
     if isinstance(error, FabulaError):
         explain(error)
     sys.exit(1)

@@ -97,7 +97,8 @@ def chat_list(data: Data = None, as_json: Json = False) -> None:
         found = queries.chats(store.hot)
         names = {bot.id: bot.name for bot in queries.bots(store.hot, archived=True)}
     if as_json:
-        show_json([asdict(one) for one in found])
+        proposed = [one.proposal and one.proposal.model_dump(mode="json") for one in found]
+        show_json([asdict(one) | {"proposal": two} for one, two in zip(found, proposed, strict=True)])
         return
     listed = [
         {

@@ -5,7 +5,7 @@ one before goes on (`pipeline.reembedding`). A switch made by any process is fol
 still waits for the embedder before is answered before it is closed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -14,40 +14,13 @@ import trio
 from pipeline.config import load
 from pipeline.config_paths import DataPaths
 from pipeline.endpoints import Endpoints, Notice
-from pipeline.inference.embedder import OFF, Choice, Embedder, open_embedder
+from pipeline.inference.embedder import OFF, Choice, Lent, open_embedder
 from pipeline.reembedding import model_of, name_of
 from pipeline.undertakings import Undertakings
 from store import embeddings
 from store.embeddings import Answering
 from store.errors import FabulaError, alone
 from store.store import Store
-
-
-@dataclass(eq=False)
-class Lent:
-    """An embedder that knows whether somebody waits for it."""
-
-    embedder: Embedder
-    _asking: int = 0
-    _idle: trio.Event = field(default_factory=trio.Event)
-
-    @property
-    def model(self) -> str:
-        return self.embedder.model
-
-    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        self._asking += 1
-        try:
-            return await self.embedder.embed(texts)
-        finally:
-            self._asking -= 1
-            self._idle.set()
-
-    async def until_idle(self) -> None:
-        """Wait until nobody waits for it."""
-        while self._asking:
-            self._idle = trio.Event()
-            await self._idle.wait()
 
 
 @dataclass(eq=False)

@@ -28,6 +28,8 @@ class Candidate:
     sign: str
     is_it: Callable[[Any], bool]
     models_route: str = "/v1/models"
+    limit_s: float = LIMIT_S
+    """How long it may take to answer all that it is asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,14 @@ USUAL: tuple[Candidate, ...] = (
 _MAY_WANT_A_KEY = ("llama.cpp", "TabbyAPI")
 
 
-async def discover(candidates: Sequence[Candidate] = USUAL, *, limit_s: float = LIMIT_S) -> list[Found]:
-    """Ask all of them at once; whoever does not answer within `limit_s` is not there."""
+async def discover(candidates: Sequence[Candidate] = USUAL) -> list[Found]:
+    """Ask all of them at once; whoever does not answer within its limit is not there."""
     found: dict[str, Found] = {}
-    async with httpx.AsyncClient(trust_env=False, timeout=limit_s, verify=trusting_nobody()) as client:
+    longest_s = max((one.limit_s for one in candidates), default=LIMIT_S)
+    async with httpx.AsyncClient(trust_env=False, timeout=longest_s, verify=trusting_nobody()) as client:
 
         async def ask(candidate: Candidate) -> None:
-            with trio.move_on_after(limit_s):
+            with trio.move_on_after(candidate.limit_s):
                 here = await _ask(client, candidate)
                 if here is not None:
                     found[candidate.name] = here

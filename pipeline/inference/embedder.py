@@ -6,11 +6,13 @@ an endpoint. With neither, memories are found by their words alone, and the page
 
 import importlib.util
 import math
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
+
+import trio
 
 from pipeline.inference import errors
 from pipeline.inference.endpoints import Profile, open_endpoint
@@ -94,6 +96,39 @@ class Metered:
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         with measured(self.meter, self.name, "embed"):
             return await self.embedder.embed(texts)
+
+
+@dataclass(eq=False)
+class Lent:
+    """An embedder that knows whether somebody needs it, so that it is closed only when nobody does."""
+
+    embedder: Embedder
+    _holders: int = 0
+    _idle: trio.Event = field(default_factory=trio.Event)
+
+    @property
+    def model(self) -> str:
+        return self.embedder.model
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Open at least as long as this block."""
+        self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+            self._idle.set()
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        with self.held():
+            return await self.embedder.embed(texts)
+
+    async def until_idle(self) -> None:
+        """Wait until nobody holds it."""
+        while self._holders:
+            self._idle = trio.Event()
+            await self._idle.wait()
 
 
 @asynccontextmanager

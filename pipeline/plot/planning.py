@@ -82,7 +82,7 @@ def _refuse_circles(txn: Txn, chat: Chat, plan: StoryPlan, story_event_id: int |
         return
     plans = {one.id: one.plan for one in plot.open_story_events(txn.connection, chat.id)}
     plans[story_event_id] = plan
-    circle = _way(plans, story_event_id, story_event_id, ())
+    circle = _way(plans, story_event_id, story_event_id)
     if circle:
         titles = " → ".join(repr(plans[one].title) for one in (*circle, story_event_id))
         raise Invalid(
@@ -91,17 +91,19 @@ def _refuse_circles(txn: Txn, chat: Chat, plan: StoryPlan, story_event_id: int |
         )
 
 
-def _way(plans: Mapping[int, StoryPlan], start: int, goal: int, been: tuple[int, ...]) -> tuple[int, ...]:
-    """A way along what waits for what, from one story event to another; empty where there is none."""
-    been = (*been, start)
-    for _, condition in _conditions(plans[start]):
-        awaited = condition.event_id
-        if awaited == goal:
-            return been
-        if awaited is None or awaited not in plans or awaited in been:
-            continue
-        if found := _way(plans, awaited, goal, been):
-            return found
+def _way(plans: Mapping[int, StoryPlan], start: int, goal: int) -> tuple[int, ...]:
+    """A way along what waits for what, from one story event to another; empty where there is none. Each is
+    come by once: a way that led nowhere leads nowhere the second time."""
+    ways: list[tuple[int, ...]] = [(start,)]
+    been = {start}
+    for way in ways:
+        for _, condition in _conditions(plans[way[-1]]):
+            awaited = condition.event_id
+            if awaited == goal:
+                return way
+            if awaited is not None and awaited in plans and awaited not in been:
+                been.add(awaited)
+                ways.append((*way, awaited))
     return ()
 
 

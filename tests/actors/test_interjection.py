@@ -41,9 +41,7 @@ async def test_the_other_bot_breaks_in_once_and_nobody_breaks_in_on_that(tmp_pat
     ],
 )
 async def test_a_no_and_a_doubtful_yes_mean_silence(tmp_path: Path, answer: Behaviour) -> None:
-    async with table(
-        tmp_path / "chat.db", *STAGES, guest={}, judging={INTERJECTION: answer}, patience=SHORT
-    ) as played:
+    async with table(tmp_path / "chat.db", *STAGES, guest={}, judging={INTERJECTION: answer}) as played:
         await played.say("Ada?")
         assert len(played.told(FloorGiven)) == 1
         assert played.told(DecisionDefaulted) == []

@@ -35,6 +35,7 @@ from tests.actors.bench import (
 )
 from tests.fakes.behaviour import Behaviour, answers, decides, drops, says, stalls
 from tests.pipeline.inference import HASTY, upstream
+from tests.settling import LIMIT_S
 
 RIGHT = {
     ADDRESSEE: decides({"who": "guest", "confidence": 1, "reason": "asked"}),
@@ -154,7 +155,7 @@ async def test_the_classifier_judges_where_there_is_one(tmp_path: Path) -> None:
 async def test_a_judge_that_never_answers_delays_no_reply(tmp_path: Path) -> None:
     silent = dict.fromkeys(RIGHT, stalls(0))
     async with table(tmp_path / "chat.db", guest={}, judging=silent, patience=Patience()) as played:
-        with trio.fail_after(5):
+        with trio.fail_after(LIMIT_S):
             for number in range(3):
                 await played.send(f"Ada, {number}")
             while len(played.told(TurnAssistant)) < 3:

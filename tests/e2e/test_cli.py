@@ -161,6 +161,6 @@ def test_the_embedded_model_answers(tmp_path: Path) -> None:
     """No configuration at all: a bot, a turn, a reply."""
     run_fabula("bot", "new", "Ada", "--description", "Keeps a lighthouse.", data=tmp_path)
     chat = run_fabula("chat", "new", "1", data=tmp_path).stdout.strip()
-    said = run_fabula("say", chat, "Good evening! What is your name?", data=tmp_path, timeout_s=120)
+    said = run_fabula("say", chat, "Good evening! What is your name?", data=tmp_path)
     assert said.returncode == 0, said.stderr
     assert len(said.stdout.strip()) > 3

@@ -1,26 +1,16 @@
 """The drawer in a real browser, wide and narrow: corrected in place, following the story, by keyboard too."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.test_browser import WAIT_MS, send, watched
-from tests.processes import fake_process, narrate_with, server
+from tests.processes import FakeProcess
 
 pytestmark = pytest.mark.slow
 SIZES = ((1200, 900), (360, 720))
-
-
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
-    with fake_process(pace_ms=5, tokens=12) as fake:
-        narrate_with(tmp_path, fake.base_url)
-        with server(tmp_path) as running:
-            yield running.address
 
 
 def started(address: str, **chosen: object) -> str:
@@ -108,12 +98,16 @@ def test_what_changed_meanwhile_is_shown_and_nothing_typed_is_lost(
     page.close()
 
 
-def test_the_drawer_follows_the_story_and_says_who_writes(browser: Browser, address: str) -> None:
+def test_the_drawer_follows_the_story_and_says_who_writes(
+    browser: Browser, fake: FakeProcess, address: str
+) -> None:
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     path = started(address)
     open_drawer(page, address, path)
+    fake.script({"stall_after": 3})
     send(page, "Hello.")
     expect(page.locator("#status")).to_contain_text("Ada is writing", timeout=WAIT_MS)
+    fake.release()
     expect(page.locator("#part-memories .memory")).to_have_count(2, timeout=WAIT_MS)
     expect(page.locator("#turns .turn .speaker").nth(1)).to_have_text("Ada")
     seen = {"time": "noon", "seen": 0}

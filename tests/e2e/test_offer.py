@@ -13,7 +13,6 @@ from tests.web.conftest import open_site
 from tests.web.test_endpoints import ollama_at
 
 pytestmark = pytest.mark.slow
-WAIT_MS = 15_000
 NARROW_PX = 360
 
 
@@ -43,7 +42,7 @@ def press_and_play(page: Page, address: str, fake_address: str) -> None:
     expect(notice).to_have_count(0)
     expect(page.get_by_role("link", name="Model: large:70b")).to_be_visible()
     send(page, "Hello")
-    expect(page.locator("#turns .turn")).to_have_count(3, timeout=WAIT_MS)
+    expect(page.locator("#turns .turn")).to_have_count(3)
 
 
 async def test_a_found_server_narrates_after_one_press(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from ops.bench.pages import long_chat
 from tests.e2e.test_browser import WAIT_MS, send, watched
-from tests.e2e.test_history import calm, say, started, turn
+from tests.e2e.test_history import AT_END, calm, say, started, turn
 from tests.processes import FakeProcess, fake_process, narrate_with, server
 
 pytestmark = pytest.mark.slow
@@ -75,7 +75,7 @@ def open_at(page: Page, address: str) -> None:
 
 
 def at_end(page: Page) -> bool:
-    return bool(page.evaluate("document.documentElement.scrollHeight - innerHeight - scrollY <= 1"))
+    return bool(page.evaluate(AT_END))
 
 
 def go_back(page: Page, newest: int) -> None:
@@ -100,15 +100,16 @@ def test_a_long_story_is_read_back_and_forth(browser: Browser, fake: FakeProcess
         page = context.new_page()
         complaints = watched(page)
         open_at(page, chat)
-        assert (ids(page), at_end(page)) == (told[-60:], True)
+        assert ids(page) == told[-60:]
+        until(page, AT_END)
 
         # back: pieces come before they are wanted, the far end is cut off, no turn is missing or twice
         page.mouse.move(400, 300)
         for _ in range(12):
             seen, top = in_view(page), top_of(page, in_view(page))
             page.mouse.wheel(0, -900)
-            until(page, f"document.getElementById('turn-{seen}').getBoundingClientRect().top > {top + 800}")
-            assert abs(top_of(page, seen) - top - 900) <= 2
+            moved = f"document.getElementById('turn-{seen}').getBoundingClientRect().top - {top}"
+            until(page, f"Math.abs({moved} - 900) <= 2")
         go_back(page, told[-1])
         here = ids(page)
         assert here == list(range(here[0], here[-1] + 1))
@@ -141,7 +142,7 @@ def test_a_long_story_is_read_back_and_forth(browser: Browser, fake: FakeProcess
         page.get_by_role("button", name=re.compile("To the end|New below")).click()
         expect(page.locator("#turns > .turn.you .prose").last).to_have_text("Still there?", timeout=WAIT_MS)
         expect(page.locator("#turns > .turn .prose").last).to_contain_text("w59")
-        until(page, "document.documentElement.scrollHeight - innerHeight - scrollY <= 1")
+        until(page, AT_END)
         expect(page.locator("#below")).to_be_hidden()
         assert len(ids(page)) <= MOST
 
@@ -178,28 +179,28 @@ def test_a_reader_stays_where_they_are_while_a_reply_is_written(
         page.add_init_script(WATCHED)
         open_at(page, f"{running.address}/chats/{chat_id}")
         prose = "The lamp *turns* over the water.\n\nShe counts the **ships** that are not there."
-        fake.script({"text": f"{prose} " * 8, "pace_ms": 12})
+        fake.script({"text": f"{prose} " * 8, "pace_ms": 12, "stall_after": len(prose.split()) + 2})
         send(page, "And tonight?")
-        expect(page.locator(".turn.writing .prose")).to_contain_text("ships", timeout=WAIT_MS)
-        assert at_end(page)
+        expect(page.locator(".turn.writing .prose")).to_contain_text("not there. The", timeout=WAIT_MS)
+        until(page, AT_END)
         page.evaluate("scrollBy(0, -90)")
         place, top = in_view(page), top_of(page, in_view(page))
-        expect(page.locator(".turn.writing .prose")).to_contain_text("there. The lamp turns", timeout=WAIT_MS)
+        fake.release()
         expect(page.get_by_role("button", name="New below")).to_be_visible()
         expect(page.locator("#turns > .turn")).to_have_count(22, timeout=WAIT_MS)
         assert (top_of(page, place), at_end(page)) == (top, False)
         calm(running.address)
+        until(page, "window.announced === 1")
         assert page.evaluate("window.shifts") == []
-        assert page.evaluate("window.announced") == 1
         page.get_by_role("button", name="New below").click()
-        until(page, "document.documentElement.scrollHeight - innerHeight - scrollY <= 1")
+        until(page, AT_END)
 
         # at the end they go with it, and the reply ends where it was written
         fake.script({"text": f"{prose} " * 4, "pace_ms": 4})
         send(page, "And tomorrow?")
         expect(page.locator("#turns > .turn")).to_have_count(24, timeout=WAIT_MS)
         calm(running.address)
-        assert at_end(page)
+        until(page, f"{AT_END} && window.announced === 2")
         assert page.evaluate("window.shifts") == []
         page.close()
 
@@ -274,7 +275,7 @@ def test_keys_press_the_buttons_that_are_there(browser: Browser, fake: FakeProce
         box.fill("")
 
         # Escape stops
-        fake.script({"tokens": 300, "pace_ms": 20})
+        fake.script({"tokens": 300, "pace_ms": 20, "stall_after": 8})
         send(page, "Tell me everything.")
         expect(page.locator(".turn.writing .prose")).to_contain_text("w5", timeout=WAIT_MS)
         page.keyboard.press("Escape")

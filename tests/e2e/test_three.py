@@ -12,7 +12,7 @@ from tests.e2e.test_browser import WAIT_MS, send
 from tests.processes import fake_process, narrate_with, server
 
 pytestmark = pytest.mark.slow
-EMBEDDED_WAIT_MS = 90_000
+EMBEDDED_WAIT_MS = 3 * WAIT_MS
 
 
 def three(address: str) -> str:

@@ -252,10 +252,14 @@ async def _main(port: int, default: Behaviour) -> None:
         await trio.sleep(math.inf)
 
 
-if __name__ == "__main__":
+def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--port", type=int, default=0)
     options.add_argument("--pace-ms", type=float, default=0.0)
     options.add_argument("--tokens", type=int, default=8)
     chosen = options.parse_args()
     trio.run(_main, chosen.port, Behaviour(tokens=chosen.tokens, pace_ms=chosen.pace_ms))
+
+
+if __name__ == "__main__":
+    main()

@@ -25,6 +25,6 @@ def test_a_kill_leaves_the_state_before_or_after(names: tuple[str, ...]) -> None
     assert [one["operation"] for one in found] == list(names)
     for one in found:
         assert one["violations"] == [], one["operation"]
-        assert one["kills"] >= INSTANTS - 2, one  # the last instants may not come: two threads take turns
-        assert 0 < one["left_as_before"] < one["kills"], one
+        assert one["kills"] >= INSTANTS // 2, one
+        assert 0 < one["left_as_before"] < one["tried"], one
     assert ran.returncode == 0

@@ -14,7 +14,7 @@ from pipeline.inference.types import Chunk, Endpoint, Message, Request, Sampler
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
 
 HASTY = Patience(connect_s=0.2, first_s=0.1, between_s=0.1, decide_s=0.1)
-"""For tests in which somebody stalls on purpose; a real socket does not run on a virtual clock."""
+"""For tests in which somebody stalls on purpose, by the `idle` clock."""
 HELLO = Request(messages=(Message(role="user", content="Hello there"),), sampler=Sampler(max_tokens=64))
 Speech = Literal["openai", "ollama"]
 

@@ -174,6 +174,14 @@ def test_an_endpoint_that_could_not_be_used_is_not_saved(paths: DataPaths) -> No
     assert not paths.secrets.exists()
 
 
+@pytest.mark.parametrize("key", ["half \ud800", "two\nlines", "sk–typographic"])
+def test_a_key_that_is_none_is_not_kept(paths: DataPaths, key: str) -> None:
+    with pytest.raises(Invalid, match="API key has characters"):
+        save_endpoint(paths, "main", EndpointSection(base_url="http://a.test/v1"), key=key)
+    assert not paths.secrets.exists()
+    assert not paths.config.exists()
+
+
 def test_rewriting_follows_a_link_and_keeps_a_stricter_mode(paths: DataPaths, tmp_path: Path) -> None:
     own = tmp_path / "dotfiles.toml"
     own.write_text("# mine\n", encoding="utf-8")

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
+from pipeline.config_paths import DataPaths
+from pipeline.endpoints import Endpoints
 from pipeline.inference.embedder import (
     BUNDLED,
     OFF,
     EmbedderUnusable,
+    Lent,
     Metered,
     bundled_folder,
     open_embedder,
@@ -22,12 +26,36 @@ from pipeline.inference.embedder import (
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.minilm import MODEL, MiniLM
+from pipeline.longwork import wanted_embedder
 from store.errors import ErrorClass
+from tests.fakes.embedder import FakeEmbedder
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
 
 
 def cosine(one: list[float], other: list[float]) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True)) / (math.hypot(*one) * math.hypot(*other))
+
+
+async def test_an_embedder_stays_open_for_long_work_that_has_borrowed_it(tmp_path: Path) -> None:
+    """Another takes over in the middle: the one before is closed when the work is done."""
+    kept = Lent(FakeEmbedder(model=MODEL))
+    wanted = wanted_embedder(
+        DataPaths(tmp_path, tmp_path / "chat.db"), {}, BUNDLED, endpoints=Endpoints(embedder=kept)
+    )
+    closed = trio.Event()
+
+    async def close() -> None:
+        await kept.until_idle()
+        closed.set()
+
+    async with trio.open_nursery() as nursery:
+        async with wanted.open() as embedder:
+            assert embedder is kept
+            await embedder.embed(["one"])
+            nursery.start_soon(close)
+            await trio.testing.wait_all_tasks_blocked()
+            assert not closed.is_set()
+        await closed.wait()
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from tests.fakes.behaviour import stalls
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoint, serve
 from tests.pipeline.inference import HELLO
 from tests.processes import free_port
+from tests.settling import LIMIT_S
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ async def test_whoever_decides_is_closed_once_nobody_it_has_begun_to_answer_wait
                 await trio.testing.wait_all_tasks_blocked()
                 assert not closed.is_set(), "somebody waits for its answer"
                 nursery.cancel_scope.cancel()
-        with trio.fail_after(5):
+        with trio.fail_after(LIMIT_S):
             await before.until_over()
         endpoints.classifying.take(None)
         endpoints.use(await endpoints.open(at(fake.base_url, "narrator")))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
+from trio.testing import MockClock
 
 from pipeline.inference.decide import described_in, read, strict_schema
 from pipeline.inference.errors import EndpointFailed
@@ -122,9 +123,11 @@ async def test_after_the_reminder_it_fails_as_invalid_output(speech: Speech) -> 
 
 
 @BOTH
-async def test_a_decision_that_takes_too_long_is_a_timeout_and_is_hung_up_on(speech: Speech) -> None:
+async def test_a_decision_that_takes_too_long_is_a_timeout_and_is_hung_up_on(
+    speech: Speech, idle: MockClock
+) -> None:
     async with upstream(speech, patience=HASTY) as (fake, endpoint):
-        fake.script(stalls(after=1, ping_ms=5))
+        fake.script(stalls(after=1, ping_ms=30))
         with pytest.raises(EndpointFailed) as failed:
             await endpoint.decide(HELLO, Judgement)
         await (await fake.next_request()).disconnected.wait()

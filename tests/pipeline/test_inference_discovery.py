@@ -6,7 +6,8 @@ from typing import Any
 
 import trio
 
-from pipeline.inference.discovery import LIMIT_S, USUAL, Candidate, Found, discover
+from pipeline.inference.discovery import USUAL, Candidate, Found, discover
+from tests import settling
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
 
 ROUTES: dict[str, dict[str, Any]] = {
@@ -53,13 +54,13 @@ async def serving(stack: AsyncExitStack, candidate: Candidate) -> tuple[FakeEndp
         fake.routes[path] = (404, {})
     for path, answer in ROUTES[candidate.name].items():
         fake.routes[path] = (200, answer)
-    return fake, replace(candidate, root=fake.base_url)
+    return fake, replace(candidate, root=fake.base_url, limit_s=settling.LIMIT_S)
 
 
 async def test_each_program_is_found_with_the_models_that_can_talk() -> None:
     async with AsyncExitStack() as stack:
         there = [(await serving(stack, candidate))[1] for candidate in USUAL]
-        found = await discover(there, limit_s=2)
+        found = await discover(there)
     assert {one.name: one.models for one in found} == MODELS
     assert [one.name for one in found] == [candidate.name for candidate in USUAL]
     for one, candidate in zip(found, there, strict=True):
@@ -69,9 +70,10 @@ async def test_each_program_is_found_with_the_models_that_can_talk() -> None:
 async def test_a_program_on_anothers_port_is_not_taken_for_it() -> None:
     async with AsyncExitStack() as stack:
         for wrong in USUAL:
-            here = (await serving(stack, wrong))[1].root
-            others = [replace(one, root=here) for one in USUAL if one.name != wrong.name]
-            assert await discover(others, limit_s=2) == []
+            here = (await serving(stack, wrong))[1]
+            moved = [replace(one, root=here.root, limit_s=here.limit_s) for one in USUAL]
+            others = [one for one in moved if one.name != wrong.name]
+            assert await discover(others) == []
 
 
 async def test_a_server_that_wants_a_key_is_found_without_its_models() -> None:
@@ -79,9 +81,9 @@ async def test_a_server_that_wants_a_key_is_found_without_its_models() -> None:
     async with AsyncExitStack() as stack:
         fake, there = await serving(stack, tabby)
         fake.routes["/v1/models"] = (401, {"detail": "Please provide an API key"})
-        assert await discover([there], limit_s=2) == []
+        assert await discover([there]) == []
         fake.routes["/health"] = (200, {"status": "healthy"})
-        found = await discover([there], limit_s=2)
+        found = await discover([there])
     assert found == [Found("TabbyAPI", "openai", f"{fake.base_url}/v1", (), needs_key=True)]
 
 
@@ -105,11 +107,11 @@ async def test_a_port_that_says_nothing_or_nonsense_costs_at_most_the_limit() ->
             listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
             roots.append(f"http://127.0.0.1:{listener.socket.getsockname()[1]}")
             nursery.start_soon(trio.serve_listeners, behaviour, [listener])
-        with trio.fail_after(LIMIT_S + 1):
-            candidates = [replace(one, root=roots[n % 2]) for n, one in enumerate(USUAL)]
-            assert await discover(candidates, limit_s=0.1) == []
+        with trio.fail_after(settling.LIMIT_S):
+            candidates = [replace(one, root=roots[n % 2], limit_s=0.1) for n, one in enumerate(USUAL)]
+            assert await discover(candidates) == []
         nursery.cancel_scope.cancel()
 
 
 def test_a_person_waits_less_than_half_a_second() -> None:
-    assert LIMIT_S <= 0.4
+    assert all(one.limit_s <= 0.4 for one in USUAL)

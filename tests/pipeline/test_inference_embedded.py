@@ -25,6 +25,7 @@ from pipeline.inference.llama_process import Stamina
 from pipeline.inference.types import Message, Request, Sampler
 from store.errors import ErrorClass, Invalid
 from tests.pipeline.inference import HELLO, reply_of
+from tests.settling import LIMIT_S
 
 LONG = Request(
     messages=(Message(role="user", content="Tell a long story."),), sampler=Sampler(max_tokens=900)
@@ -106,7 +107,7 @@ async def closing_a_reply_frees_its_slot(endpoint: EmbeddedLlama) -> None:
     pinned = LONG.model_copy(update={"slot": 0})
     async with aclosing(endpoint.generate(pinned)) as chunks:
         await anext(chunks)
-    with trio.fail_after(5):
+    with trio.fail_after(LIMIT_S):
         await reply_of(endpoint, HELLO.model_copy(update={"slot": 0, "sampler": Sampler(max_tokens=2)}))
 
 
@@ -174,13 +175,13 @@ async def test_the_child_is_gone_when_its_parent_is_killed() -> None:
     async with trio.open_nursery() as nursery:
         parent = await trio.lowlevel.open_process([sys.executable, "-c", PARENT], stdout=subprocess.PIPE)
         assert parent.stdout is not None
-        with trio.fail_after(30):
+        with trio.fail_after(LIMIT_S):
             child = int(await parent.stdout.receive_some())
         assert is_alive(child)
         parent.kill()
         await parent.wait()
         await parent.stdout.aclose()
-        with trio.fail_after(5):
+        with trio.fail_after(LIMIT_S):
             while is_alive(child):
                 await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()

@@ -7,6 +7,7 @@ import httpx
 import pydantic
 import pytest
 import trio
+from trio.testing import MockClock
 
 from pipeline.inference import errors
 from pipeline.inference.endpoints import Profile, open_endpoint
@@ -318,7 +319,7 @@ async def test_a_huge_error_body_is_shown_in_part() -> None:
     assert len(failure.detail.encode()) <= 2048
 
 
-async def test_an_error_whose_body_never_comes_is_a_timeout() -> None:
+async def test_an_error_whose_body_never_comes_is_a_timeout(idle: MockClock) -> None:
     async with upstream(patience=HASTY) as (fake, endpoint):
         fake.script(Behaviour(status=500, body="{}", headers={"content-length": "999"}, stall_after=-1))
         assert (await failure_of(endpoint)).error_class is ErrorClass.TIMEOUT
@@ -326,7 +327,7 @@ async def test_an_error_whose_body_never_comes_is_a_timeout() -> None:
 
 async def test_a_very_long_reply_is_read_whole() -> None:
     async with upstream() as (fake, endpoint):
-        fake.script(Behaviour(text="word " * 20_000))
+        fake.script(Behaviour(text=f"{'w' * 49} " * 2_000))
         reply = await reply_of(endpoint)
     assert (len(reply.text), reply.failure) == (100_000, None)
 

@@ -4,12 +4,14 @@ from contextlib import aclosing
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from pipeline.inference.types import Message, Request, Sampler, Usage
 from store.errors import ErrorClass
 from tests.fakes.behaviour import BEFORE_HEADERS, Behaviour, drops, says, stalls
 from tests.fakes.embedder import FakeEmbedder
 from tests.pipeline.inference import HASTY, HELLO, Speech, reply_of, upstream
+from tests.settling import LIMIT_S
 
 BOTH = pytest.mark.parametrize("speech", ["openai", "ollama"])
 
@@ -62,7 +64,7 @@ async def test_closing_the_generator_makes_the_server_stop(speech: Speech) -> No
             async for chunk in chunks:
                 if chunk.text:
                     break
-        with trio.fail_after(2):
+        with trio.fail_after(LIMIT_S):
             await (await fake.next_request()).disconnected.wait()
 
 
@@ -74,7 +76,7 @@ async def test_cancelling_a_generation_makes_the_server_stop(speech: Speech, whe
         nursery.start_soon(reply_of, endpoint)
         seen = await fake.next_request()
         nursery.cancel_scope.cancel()
-        with trio.CancelScope(shield=True), trio.fail_after(2):
+        with trio.CancelScope(shield=True), trio.fail_after(LIMIT_S):
             await seen.disconnected.wait()
 
 
@@ -119,12 +121,12 @@ async def test_either_a_finish_or_done_ends_a_reply_well() -> None:
 
 @BOTH
 @pytest.mark.parametrize("where", [BEFORE_HEADERS, 0, 3])
-async def test_silence_is_a_timeout(speech: Speech, where: int) -> None:
+async def test_silence_is_a_timeout(speech: Speech, where: int, idle: MockClock) -> None:
     async with upstream(speech, patience=HASTY) as (fake, endpoint):
         fake.script(stalls(after=where))
         reply = await reply_of(endpoint)
         seen = await fake.next_request()
-        with trio.fail_after(2):
+        with trio.fail_after(LIMIT_S):
             await seen.disconnected.wait()
     assert reply.failure is not None
     assert reply.failure.error_class is ErrorClass.TIMEOUT
@@ -132,16 +134,16 @@ async def test_silence_is_a_timeout(speech: Speech, where: int) -> None:
 
 
 @pytest.mark.parametrize("where", [0, 2])
-async def test_a_sign_of_life_is_not_a_token(where: int) -> None:
+async def test_a_sign_of_life_is_not_a_token(where: int, idle: MockClock) -> None:
     async with upstream(patience=HASTY) as (fake, endpoint):
-        fake.script(stalls(after=where, ping_ms=5))
+        fake.script(stalls(after=where, ping_ms=30))
         reply = await reply_of(endpoint)
     assert reply.failure is not None
     assert reply.failure.error_class is ErrorClass.TIMEOUT
 
 
 async def test_what_happens_after_the_finish_is_no_loss() -> None:
-    async with upstream(patience=HASTY) as (fake, endpoint):
+    async with upstream() as (fake, endpoint):
         finished = 'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\n'
         fake.script(Behaviour(raw=finished + "nonsense", finish=None, done=False, usage=False))
         garbled_tail = await reply_of(endpoint)

@@ -286,3 +286,22 @@ async def test_a_thread_of_others_is_kept_out_by_both_locks(tmp_path: Path) -> N
             for one in (secret, shared)
         ]
         assert [one.piece.row_id for one in leaks(db, on.chat_id, on.host_id, let_in)] == [secret]
+
+
+async def test_many_ways_between_story_events_are_looked_through_in_no_time(tmp_path: Path) -> None:
+    """Each waits for the two before it: the ways between them double with every other one."""
+    async with board(tmp_path) as on:
+        first = await on.plan(StoryPlan(title="The first"))
+        before = [first, first]
+        for number in range(60):
+            waits = tuple(Condition(kind="event", event_id=one) for one in before)
+            before = [before[1], await on.plan(StoryPlan(title=f"Event {number}", preconditions=waits))]
+        last = StoryPlan(title="The last", triggers=(Condition(kind="event", event_id=before[1]),))
+        changed = last.model_copy(update={"description": "Nobody knows when."})
+        planned = await on.plan(last)
+        assert await on.plotting.edit(on.chat_id, planned, changed, seen=planned) is not None
+        circle = StoryPlan(title="The first", triggers=(Condition(kind="event", event_id=before[1]),))
+        with pytest.raises(
+            Invalid, match=r"wait for each other: 'The first' → 'Event 59' → .* → 'The first'"
+        ):
+            await on.plotting.edit(on.chat_id, first, circle, seen=first)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.story_time import clock_at, minutes_until, told
+from pipeline.story_time import clock_at, minutes_until, span, told
 from store.events import DAY, NOON
 
 CLOCKS = st.integers(0, 400 * DAY)
@@ -78,3 +78,7 @@ def test_a_time_of_day_that_is_now_is_now_and_one_that_is_over_comes_again() -> 
     assert clock_at("an hour before dawn", NOON) == DAY + 5 * 60
     assert clock_at("night", 0) == 0
     assert clock_at("near ten at night", 0) == 22 * 60
+
+
+def test_a_very_long_time_is_told_in_english() -> None:
+    assert (span(36_500 * DAY), span(73_000 * DAY)) == ("1 century", "2 centuries")

@@ -119,9 +119,9 @@ def test_a_longer_name_hides_a_shorter_one_inside_it() -> None:
 
 
 def test_a_long_text_full_of_names_is_read_in_no_time() -> None:
-    began = time.monotonic()
+    began = time.thread_time()
     named("will ada May " * 8_000, ("Will", "Ada"), ("May",))
-    assert time.monotonic() - began < 2
+    assert time.thread_time() - began < 5, "a search that goes back over what it has read takes minutes"
 
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=3), st.lists(st.text(min_size=1), max_size=3))

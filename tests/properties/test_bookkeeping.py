@@ -24,12 +24,14 @@ from store.errors import ErrorClass
 from store.events import Event, FloorGiven, MemoryWritten, TurnAssistant, TurnUser
 from store.rows import rows
 from tests.properties.test_prompt import ASIDES
+from tests.settling import LIMIT_S
 from tests.workers.test_consumer import Bench, at_work
 from workers.consumer import SLOTS
 
 Mood = Literal["works", "hangs", "breaks", "fails", "is limited"]
 MOODS: st.SearchStrategy[Mood] = st.sampled_from(["works", "hangs", "breaks", "fails", "is limited"])
-ANSWER_LIMIT_S = 5
+ANSWER_LIMIT_S = LIMIT_S / 3
+"""A defect reaches it, and is not to take all day."""
 ALL_HANG: list[Mood] = ["hangs"] * (sum(SLOTS.values()) + 1)
 
 

@@ -88,7 +88,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="fabula-plot-"))
         self.db = connect(Path(shutil.copy(_migrated(), self.folder / "chat.db")), query_only=False)
-        self.now, self.plans = 1_700_000_000_000, 0
+        self.now, self.plans, self.looked_at = 1_700_000_000_000, 0, 0
         self.kept: set[int] = set()
         self.host = self.append(BotAuthored(name="Ada"))
         self.guest = self.append(BotAuthored(name="Bea"))
@@ -241,6 +241,9 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def a_prompt_tells_of_what_goes_on_and_of_nothing_that_is_over(self) -> None:
+        if self.looked_at == (looked_at := log.position(self.db)):
+            return  # nothing has happened that a prompt could show
+        self.looked_at = looked_at
         newest = views.turns_before(self.db, self.chat_id, None, 1)
         for speaker in self.chat.bots if newest else ():
             composed = compose(self.db, newest[-1], speaker, MEASURE)

@@ -14,7 +14,7 @@ from pipeline.config_paths import data_paths
 from pipeline.inference.discovery import Candidate
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
 from tests.processes import narrate_with
-from tests.settling import settled
+from tests.settling import LIMIT_S, settled
 from web.app import create_app
 from web.server import listening_socket, serve
 from workers.program import Program, open_program
@@ -40,13 +40,13 @@ class Site:
 
     async def narrates(self) -> str:
         """The model that narrates, once one does."""
-        with trio.fail_after(30):
+        with trio.fail_after(LIMIT_S):
             async with self.program.engine.endpoints.narrator() as (endpoint, _):
                 return endpoint.model
 
     async def turns(self, chat_id: int, number: int) -> list[dict[str, object]]:
         """The chat's turns, once there are so many."""
-        with trio.fail_after(10):
+        with trio.fail_after(LIMIT_S):
             while True:
                 turns = (await self.client.get(f"/api/chats/{chat_id}/turns")).json()
                 if len(turns) >= number:
@@ -55,7 +55,7 @@ class Site:
 
     async def until(self, look: Callable[[], Awaitable[T | None]]) -> T:
         """What is looked for, once it is there."""
-        with trio.fail_after(10):
+        with trio.fail_after(LIMIT_S):
             while (found := await look()) is None:
                 await trio.testing.wait_all_tasks_blocked(0.01)
             return found

@@ -12,6 +12,7 @@ from pipeline.inference.minilm import EmbedderUnusable
 from store import log
 from store.errors import Refused
 from tests.fakes.behaviour import Behaviour, stalls
+from tests.settling import LIMIT_S
 from tests.web.conftest import Site
 from web.server import listening_socket
 
@@ -153,7 +154,7 @@ class Events:
         await self._stream.aclose()
 
     async def until(self, kind: str) -> dict[str, Any]:
-        with trio.fail_after(10):
+        with trio.fail_after(LIMIT_S):
             while True:
                 fields = await self._event()
                 if "id" in fields:
@@ -276,7 +277,7 @@ async def test_open_streams_end_with_the_server(site: Site) -> None:
         await second.until("chat.started")
         site.program.engine.feed.close()
         site.shutdown.set()
-        with trio.fail_after(2):
+        with trio.fail_after(LIMIT_S):
             for events in (first, second):
                 assert (await events.rest()).endswith(b"0\r\n\r\n")
             await site.served.wait()

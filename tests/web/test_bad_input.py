@@ -47,6 +47,35 @@ async def test_a_body_that_cannot_be_is_told(
     assert (answer.status_code, words in answer.json()["error"]["what"]) == (status, True), answer.text
 
 
+HALF = '"half \\ud800"'
+"""Half a character, as JSON can say it and no database keep it."""
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "words"),
+    [
+        ("/api/chats/{chat}/branches", '{"turn_id": 9223372036854775808, "name": "x"}', "turn_id"),
+        ("/api/chats/{chat}/rewind", '{"turn_id": 9223372036854775808}', "turn_id"),
+        ("/api/work/replay/plan", '{"stage": "remember", "chat_id": 9223372036854775808}', "chat_id"),
+        ("/api/runs/bulk", f'{{"deed": "retry", "stage": {HALF}}}', "stage"),
+        ("/api/chats", '{"host_id": 1, "you_name": "%s"}' % ("x" * 201), "has 201 characters"),
+        ("/api/work/reembed/estimate", '{"embedder": "nobody"}', "embedder"),
+    ],
+)
+async def test_what_no_database_holds_is_refused_by_name(
+    site: Site, path: str, body: str, words: str
+) -> None:
+    answer = await site.client.post(path.format(chat=await site.chat()), content=body)
+    assert (answer.status_code, words in answer.json()["error"]["what"]) == (422, True), answer.text
+
+
+async def test_nobody_looks_for_what_is_longer_than_anything_known(site: Site) -> None:
+    chat_id = await site.chat()
+    asked = {"owner": "1", "text": "x" * 60_000}
+    answer = await site.client.get(f"/api/chats/{chat_id}/why", params=asked)
+    assert (answer.status_code, "text" in answer.json()["error"]["what"]) == (422, True), answer.text
+
+
 async def test_a_body_without_an_announced_length_ends_at_the_limit(site: Site) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(40):

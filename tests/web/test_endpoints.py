@@ -15,6 +15,7 @@ from pipeline.inference.embedded import EmbeddedLlama
 from tests.fakes.behaviour import says, stalls
 from tests.fakes.endpoint import FakeEndpoint, fake_endpoint
 from tests.processes import free_port
+from tests.settling import LIMIT_S
 from tests.web.conftest import Site, open_site
 
 OLLAMA = next(candidate for candidate in USUAL if candidate.name == "Ollama")
@@ -26,7 +27,7 @@ def ollama_at(fake: FakeEndpoint) -> Candidate:
     """The fake as an Ollama with two models."""
     models = [{"name": name, "details": {"family": "llama"}} for name in ("small:1b", "large:70b")]
     fake.routes["/api/tags"] = (200, {"models": models})
-    return replace(OLLAMA, root=fake.base_url)
+    return replace(OLLAMA, root=fake.base_url, limit_s=LIMIT_S)
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ async def test_one_press_and_the_next_reply_comes_from_it(first_start: Site) -> 
         answer = await press(first_start, **fields)
         assert child.poll() is None, "somebody still uses it"
     assert (answer.status_code, answer.headers["location"]) == (303, "/endpoints")
-    with trio.fail_after(10):
+    with trio.fail_after(LIMIT_S):
         await child.wait()
     assert "large:70b</strong> narrates now" in await page(first_start)
     assert "it is tiny" not in await page(first_start, "/")
@@ -300,7 +301,7 @@ async def test_where_the_configured_server_is_down_the_page_offers_another(
     config = f'[endpoint.gone]\nbase_url = "{down}"\n[profile]\nnarrate = "gone"\n'
     (tmp_path / "config.toml").write_text(config, encoding="utf-8")
     async with open_site(tmp_path, other, candidates=[ollama_at(other)]) as site:
-        with trio.fail_after(10):
+        with trio.fail_after(LIMIT_S):
             while not site.program.engine.offer.looked:
                 await trio.testing.wait_all_tasks_blocked(0.01)
         shown = await page(site, "/")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from store import snapshots
+from store.events import MAX_TEXT_CHARS
 from tests.fakes.behaviour import says, stalls
 from tests.web.conftest import Site
 
@@ -61,6 +62,14 @@ async def test_a_reply_is_carried_on(site: Site) -> None:
     longer = await _again(site, chat_id, turns[-1], "and warm.", extend=True)
     assert longer["text"] == "The lamp is lit and warm."
     assert site.fake.requests[-1].json["messages"][-1] == {"role": "assistant", "content": "The lamp is lit"}
+
+
+async def test_a_model_that_does_not_end_fills_a_turn_and_no_more(site: Site) -> None:
+    chat_id, (_, _, reply) = await _played(site, " ".join(["evermore" * 100] * 200))
+    assert (len(reply["text"]), reply["ended"], reply["truncated"]) == (MAX_TEXT_CHARS, "length", False)
+    path = f"/api/chats/{chat_id}/turns/{reply['id']}/alternatives"
+    refused = await site.client.post(path, json={"extend": True})
+    assert (refused.status_code, "as long as" in refused.json()["error"]["what"]) == (409, True)
 
 
 async def test_a_turn_is_edited_and_hidden_and_that_is_undone(site: Site) -> None:

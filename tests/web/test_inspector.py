@@ -4,6 +4,7 @@ import trio
 
 from store import log
 from tests.fakes.behaviour import says, stalls
+from tests.settling import LIMIT_S
 from tests.web.conftest import Site
 
 PAGE = {"accept": "text/html"}
@@ -107,7 +108,7 @@ async def test_no_estimate_is_made_while_a_reply_is_on_its_way(site: Site) -> No
     chat_id = await site.chat()
     site.fake.script(stalls(2))
     await site.client.post(f"/api/chats/{chat_id}/turns", json={"text": "Hello"})
-    with trio.fail_after(10):
+    with trio.fail_after(LIMIT_S):
         while not site.fake.requests:
             await trio.testing.wait_all_tasks_blocked(0.01)
     answer = await site.client.post(f"/chats/{chat_id}/budget", data={"text": "x"})

@@ -5,6 +5,7 @@ import re
 import pytest
 import trio
 
+from tests.settling import LIMIT_S
 from tests.web.conftest import Site
 
 PAGE = {"accept": "text/html"}
@@ -125,7 +126,7 @@ async def test_a_page_full_of_marks_is_rendered_beside_the_others(site: Site) ->
     chat_id = await site.chat("[" * 99_000)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(page, site, f"/chats/{chat_id}")
-        with trio.fail_after(5):
+        with trio.fail_after(LIMIT_S):
             await page(site, "/bots")
 
 

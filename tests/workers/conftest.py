@@ -23,7 +23,6 @@ def fake() -> Iterator[FakeProcess]:
 def fabula(fake: FakeProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fabula:
     """Runs a command on a chat 2 of you and Ada, in which one exchange was played."""
     monkeypatch.setenv("FABULA_EMBED", "off")
-    monkeypatch.setenv("COLUMNS", "200")
     narrate_with(tmp_path, fake.base_url)
 
     def run(*arguments: object, answer: str = "") -> Result:

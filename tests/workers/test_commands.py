@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 from typer.testing import CliRunner
 
 from tests.processes import narrate_with, server
+from tests.workers.conftest import Fabula, refusal
 from workers.cli import COMMANDS, app
 
 TOLD_AT_THE_END = """
@@ -59,3 +61,29 @@ def test_a_server_holds_nothing_that_other_commands_are_for(tmp_path: Path) -> N
     assert "web.app" in told["modules"]
     assert set(told["modules"]).isdisjoint(NOT_FOR_SERVING)
     assert told["blocks"] < MOST_BLOCKS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("clock", "9" * 25), "chat: 999"),
+        (("tail", "--from", "9" * 25), "from"),
+        (("retry", "1", "9" * 25), "run"),
+        (("chat", "new", "9" * 25), "bot"),
+        (("runs", "--stage", "\udcff"), "stage"),
+        (("why", "2", "\udcff"), "text"),
+    ],
+)
+def test_what_no_database_holds_is_refused_by_name(arguments: tuple[str, ...], words: str) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert words in refusal(result).message
+
+
+def test_a_chat_that_has_not_begun_is_listed_as_json(fabula: Fabula, tmp_path: Path) -> None:
+    with server(tmp_path, "--no-workers") as serving:
+        proposed = {"host_id": 1, "opening": "A train at night."}
+        chat_id = httpx.post(f"{serving.address}/api/chats", json=proposed).raise_for_status().json()["id"]
+    fabula("drain")
+    listed = {one["id"]: one for one in json.loads(fabula("chat", "list", "--json").stdout)}
+    assert isinstance(listed[chat_id]["proposal"], dict)
+    assert listed[2]["proposal"] is None

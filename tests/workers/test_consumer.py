@@ -29,7 +29,7 @@ from store.rows import row, rows
 from store.selection import Selection
 from store.store import Store, open_store
 from store.txn import Txn
-from tests.settling import settled
+from tests.settling import LIMIT_S, settled
 from workers.consumer import Consumer
 
 
@@ -98,7 +98,7 @@ async def test_bookkeeping_that_hangs_fails_and_breaks_never_delays_or_loses_a_t
         yield turn.payload.model_copy(update={"text": 1 / 0})
 
     async with at_work(tmp_path / "chat.db", hangs, breaks, replying(), grace_s=0.1) as bench:
-        with trio.fail_after(10):
+        with trio.fail_after(LIMIT_S):
             for number in range(12):
                 sent = await bench.play.send_turn(bench.chat_id, f"turn {number}")
                 while not row(bench.store.hot, "SELECT 1 FROM turn WHERE answers = ?", (sent.event_id,)):
@@ -208,7 +208,7 @@ async def test_two_processes_worth_of_consumers_share_the_work_without_doubling_
         chats = [await one.play.start_chat(bot) for _ in range(4)]
         for number in range(40):
             await (one if number % 2 else other).play.send_turn(chats[number % 4], f"turn {number}")
-        with trio.fail_after(20):
+        with trio.fail_after(LIMIT_S):
             while queries.pending(one.store.hot):
                 await trio.testing.wait_all_tasks_blocked(0.02)
         assert sorted(ran) == sorted(set(ran))
@@ -269,7 +269,7 @@ async def test_a_subscriber_that_lags_is_caught_up_from_the_log(tmp_path: Path) 
                 for number in range(400):
                     floor = FloorGiven(turn_id=number, speaker_id=1)
                     await bench.store.writer.submit(partial(_append, payload=floor, chat_id=bench.chat_id))
-                with trio.fail_after(10):
+                with trio.fail_after(LIMIT_S):
                     while len(seen) < 401:
                         item = await anext(items)
                         seen += [item.id] if item.id is not None else []

@@ -17,7 +17,7 @@ from store.events import Event, MemoryWritten, TurnUser
 from store.rows import rows
 from store.selection import Selection
 from store.store import Store, open_store
-from tests.settling import settled
+from tests.settling import LIMIT_S, settled
 from tests.workers.test_consumer import at_work, replying
 
 
@@ -38,7 +38,7 @@ def noting(done: list[int]) -> tuple[Stage, Stage]:
 
 
 async def until_nothing_moves(store: Store) -> None:
-    with trio.fail_after(10):
+    with trio.fail_after(LIMIT_S):
         while ledger.something_moves(store.hot):
             await trio.testing.wait_all_tasks_blocked(0.01)
 
