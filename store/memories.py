@@ -137,6 +137,13 @@ def _witnessed(db: apsw.Connection, chat_id: int, owner_id: int, which: str) -> 
     return [memory_of(one) for one in found]
 
 
+def perceived_any(db: apsw.Connection, chat_id: int, owner_id: int, since: int, until: int) -> bool:
+    """Whether the owner perceived any turn between two events."""
+    between = "memory.id > :since AND memory.turn_id BETWEEN :since AND :until LIMIT 1"
+    values = {"chat": chat_id, "owner": owner_id, "since": since, "until": until}
+    return row(db, f"SELECT 1 FROM memory WHERE {WITNESSED} AND {between}", values) is not None
+
+
 def of_turn(db: apsw.Connection, turn_id: int) -> list[Memory]:
     """Every entity's memory of one turn, for judgement about the turn itself."""
     return [

@@ -29,10 +29,18 @@ class Bot:
     archived: bool
 
 
+class FormerName(NamedTuple):
+    """A name that was the person's, from one event to another."""
+
+    name: str
+    since: int
+    until: int
+
+
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """A chat; `cast` are all who are present in its scene now, you first. `you_before` are names you had in
-    it before, `clock` are minutes of story time, `auto_left` the turns the bots still have in auto-mode."""
+    """A chat; `cast` are all who are present in its scene now, you first. `called` are names you had in it
+    before, `clock` are minutes of story time, `auto_left` the turns the bots still have in auto-mode."""
 
     id: int
     branch_id: int
@@ -43,7 +51,7 @@ class Chat:
     cast: tuple[int, ...]
     you_name: str
     you_persona: str
-    you_before: tuple[str, ...]
+    called: tuple[FormerName, ...]
     opening: str
     proposal: Opening | None
     begun: bool
@@ -55,6 +63,13 @@ class Chat:
     changed_at: int
     clock: int
     auto_left: int
+
+    @property
+    def you_before(self) -> tuple[str, ...]:
+        """The other names you had, each once."""
+        return tuple(
+            one for one in dict.fromkeys(former.name for former in self.called) if one != self.you_name
+        )
 
     @property
     def bots(self) -> tuple[int, ...]:
@@ -123,7 +138,7 @@ def chat_of(found: Row) -> Chat:
     values = list(found)
     _id, _branch, _title, host_id, guest_id, _scene, in_scene, *_ = values
     values[6] = present_of(host_id, guest_id, in_scene)
-    values[9] = tuple(json.loads(values[9]))
+    values[9] = tuple(FormerName(*one) for one in json.loads(values[9]))
     values[11] = Opening.model_validate_json(values[11]) if values[11] else None
     values[12], values[16] = bool(values[12]), bool(values[16])
     return Chat(*values)

@@ -61,7 +61,7 @@ def scene_before(
     lines = (_line(view, one) for one in (heard if unprompted else chain([turn], heard)))
     return Scene(
         Speaker(bot.id, bot.name, bot.description, bot.personality, bot.post_history),
-        You(chat.you_name, chat.you_persona, _names_before(chat)),
+        You(chat.you_name, chat.you_persona, _names_before(db, chat, speaker_id)),
         lines,
         tuple(part for part in parts if part.pieces),
         configuration,
@@ -76,9 +76,15 @@ def _names(db: apsw.Connection, chat: Chat, speaker: Bot) -> dict[int, str]:
     return {YOU: chat.you_name, speaker.id: speaker.name, **bots}
 
 
-def _names_before(chat: Chat) -> tuple[str, ...]:
-    """What you were called; what stands for anybody ("You") is no name."""
-    return tuple(name for name in chat.you_before if folded(name) not in YOURSELF)
+def _names_before(db: apsw.Connection, chat: Chat, speaker_id: int) -> tuple[str, ...]:
+    """What you were called while the speaker was there to hear it; what stands for anybody ("You") is no
+    name."""
+    heard = {
+        one.name
+        for one in chat.called
+        if memories.perceived_any(db, chat.id, speaker_id, one.since, one.until)
+    }
+    return tuple(name for name in chat.you_before if name in heard and folded(name) not in YOURSELF)
 
 
 def _heard(

@@ -1,5 +1,5 @@
-"""What the person was called in a chat before, where they have changed their name in it; and an index of what
-was done by hand, for whoever asks what can be undone."""
+"""What the person was called in a chat before, and from which event to which; and an
+index of what was done by hand, for whoever asks what can be undone."""
 
 NAMES = """
 ALTER TABLE chat ADD COLUMN you_before TEXT NOT NULL DEFAULT '[]';

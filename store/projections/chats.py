@@ -51,7 +51,9 @@ def you_changed(db: apsw.Connection, event: Event[YouChanged]) -> None:
         return
     name, persona, before = found
     now = name if event.payload.name is None else event.payload.name
-    called = [one for one in dict.fromkeys((*json.loads(before), name)) if one != now]
+    called = json.loads(before)
+    if now != name:
+        called.append([name, called[-1][2] if called else 0, event.id])
     db.execute(
         "UPDATE chat SET you_name = ?, you_persona = ?, you_before = ?, changed_by = ? WHERE id = ?",
         (

@@ -48,6 +48,19 @@ async def test_the_model_is_told_the_new_name_and_what_the_old_one_meant(tmp_pat
         played.check()
 
 
+async def test_who_came_later_is_not_told_a_name_it_never_heard(tmp_path: Path) -> None:
+    async with empty_table(tmp_path / "chat.db", *STAGES) as played:
+        await played.start(await played.bot("Ada"), you_name="Marlow")
+        await played.say("The key is under the stone.")
+        await rename(played, "Wren")
+        await played.add_guest("Bea")
+        await played.say("Bea, where is it?")
+        assert "Marlow" not in played.asked()[-1]
+        await played.say("Ada, where is it?")
+        assert "Wren was called Marlow before." in played.asked()[-1]
+        played.check()
+
+
 async def test_a_reply_speaks_for_you_under_none_of_your_names(tmp_path: Path) -> None:
     async with empty_table(tmp_path / "chat.db", *STAGES) as played:
         await seated(played)
