@@ -71,7 +71,11 @@ def _played(tab: Callable[..., Page], fake: FakeProcess, chat: str) -> None:
             unmoved(page, details)
 
     # another name, in both tabs at once; undone by key, and nothing more to undo
-    first.get_by_text("Your name…").click()
+    for page in (second, first):
+        page.locator("details.more > summary").click()
+        page.get_by_role("link", name="Your name").click()
+        expect(page.locator("#you-name")).to_be_focused(timeout=WAIT_MS)
+    second.get_by_role("button", name="Close").click()
     first.locator("#you-name").fill("Wren")
     first.locator("#edit-you").get_by_role("button", name="Save").click()
     for page in (first, second):
