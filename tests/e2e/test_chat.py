@@ -66,6 +66,8 @@ def _played(tab: Callable[..., Page], fake: FakeProcess, chat: str) -> None:
         expect(page.locator("#turns .turn")).to_have_count(2, timeout=WAIT_MS)
 
     # nothing moves when a form is opened
+    address = chat.rpartition("/chats/")[0]
+    calm(address)
     for page in (first, second):
         for details in ("#way-skip", "#way-auto", "#way-meanwhile", "details.more"):
             unmoved(page, details)
@@ -109,7 +111,6 @@ def _played(tab: Callable[..., Page], fake: FakeProcess, chat: str) -> None:
     expect(first.locator("#turns .you").last.get_by_role("button", name="have it answered")).to_have_count(0)
 
     # a turn whose reply was taken out is answered after all, by the key that tells a reply again
-    address = chat.rpartition("/chats/")[0]
     calm(address)
     act(first, 3, "retract…")
     first.get_by_role("button", name="Retract", exact=True).click()
