@@ -22,7 +22,7 @@ from pipeline.parts import clipped
 from pipeline.placing import known_by
 from pipeline.prompt.ooc import strip_ooc
 from pipeline.recount import recounted
-from pipeline.skipping import Landing, Skip, next_scene
+from pipeline.skipping import Landing, Skip, next_scene, no_scene
 from pipeline.stage import Emits, stage
 from pipeline.whom import folded
 from store import log, places, plot, views
@@ -83,6 +83,9 @@ async def scene(turn: Event[TurnUser], ctx: Context) -> Emits:
     if _is_meant(change, said, _place_name(ctx, before)):
         for payload in _next_scene(ctx, turn.id, before, change):
             yield payload
+        return
+    for payload in no_scene(ctx.db, ctx.claim.chat_id, turn.id, before.id):
+        yield payload
 
 
 def _question(ctx: Context, turn_id: int, said: str, before: Scene) -> list[Message]:

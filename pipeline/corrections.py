@@ -1,14 +1,12 @@
-"""Corrections: what a person sets right by hand. Each is one event without a run, in one durable transaction.
+"""Corrections: what a person sets right of how things stand, who is who to whom, and where they are.
 
-What the person saw is named by `seen`, the event that had last changed it. When something that sets the same
-thing was recorded since, nothing is written and the conflict shows both values. What already stands as it was
-typed needs no event; such a correction returns None.
+What somebody remembers is corrected in `pipeline.recollections`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pipeline import story_time
-from pipeline.pinning import as_rated
+from pipeline.correcting import Correcting, Sought
 from pipeline.placing import settle
 from pipeline.seen import (
     Aspect,
@@ -19,11 +17,9 @@ from pipeline.seen import (
     entity_state,
     named,
     open_chat,
-    own_memory,
     since,
 )
-from store import places, ratings, relations
-from store.errors import Invalid
+from store import places, relations
 from store.events import (
     ActivityChanged,
     AuthorNoteSet,
@@ -36,33 +32,18 @@ from store.events import (
     Fact,
     GroupUpdated,
     InventoryChanged,
-    MemoryEdited,
-    MemoryPinned,
-    MemoryUnpinned,
-    MemoryWitnessChanged,
     Payload,
-    Significance,
-    SignificanceScored,
     WorldChanged,
     YouChanged,
 )
-from store.store import Store
 from store.txn import Txn
 from store.views import Chat
 
-PINNED = {"": "not pinned", "auto": "pinned by itself", "manual": "pinned by hand"}
-MOST_RATED = 500
-"""How many turns are rated in one act."""
 MOVED = "(payload ->> 'affinity_delta' != 0 OR payload ->> 'trust_delta' != 0)"
-Sought = tuple[Aspect, Payload]
-"""What a person would have otherwise, beside how it stands, and the event that makes it so."""
 
 
-class Corrections:
+class Corrections(Correcting):
     """What the drawer and the JSON interface submit."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
 
     async def activity(self, chat_id: int, change: ActivityChanged, *, seen: int) -> int | None:
         """What an entity is doing and, unless None, in which slot."""
@@ -241,91 +222,3 @@ class Corrections:
             return asked, note
 
         return await self._correct(chat_id, seen, step)
-
-    async def memory(self, chat_id: int, edited: MemoryEdited, *, seen: int) -> int | None:
-        def step(txn: Txn, chat: Chat) -> Sought:
-            now = own_memory(txn, chat, edited.memory_id)
-            of = {"memory_id": now.id}
-            asked = Aspect(
-                f"Memory {now.id}", ("memory.edited",), (now.text,), (edited.text,), now.changed_by, of
-            )
-            return asked, edited
-
-        return await self._correct(chat_id, seen, step)
-
-    async def pin(self, chat_id: int, memory_id: int, *, pinned: bool, seen: int) -> int | None:
-        """Pin by hand, over an automatic pin too; or unpin, whoever pinned it."""
-
-        def step(txn: Txn, chat: Chat) -> Sought:
-            now = own_memory(txn, chat, memory_id)
-            asked = Aspect(
-                f"The pin of memory {now.id}",
-                ("memory.pinned", "memory.unpinned"),
-                (PINNED[now.pinned],),
-                (PINNED["manual" if pinned else ""],),
-                now.changed_by,
-                {"memory_id": now.id},
-            )
-            change = MemoryPinned if pinned else MemoryUnpinned
-            return asked, change(memory_id=now.id, by="manual")
-
-        return await self._correct(chat_id, seen, step)
-
-    async def witnesses(self, chat_id: int, change: MemoryWitnessChanged, *, seen: int) -> int | None:
-        """Who perceived it. An owner that did not is no longer reminded of it."""
-
-        def step(txn: Txn, chat: Chat) -> Sought:
-            now = own_memory(txn, chat, change.memory_id)
-            for witness in change.witnesses:
-                if witness not in now.witnesses:
-                    entity_named(txn, chat, "witnesses", witness, also=now.owner_id)
-            asked = Aspect(
-                f"The witnesses of memory {now.id}",
-                ("memory.witness_changed",),
-                tuple(named(txn, chat, one) for one in sorted(set(now.witnesses))),
-                tuple(named(txn, chat, one) for one in sorted(set(change.witnesses))),
-                now.changed_by,
-                {"memory_id": now.id},
-            )
-            return asked, change
-
-        return await self._correct(chat_id, seen, step)
-
-    async def rate(self, chat_id: int, turn_ids: Sequence[int], score: Significance) -> int:
-        """How much turns matter, all in one act; returns for how many that was something else before. It
-        stands whatever a stage judges later. What is pivotal is pinned, and what is not any more is not.
-
-        Raises:
-            Invalid: none or too many are named; NotFound: one of them does not count in this chat.
-        """
-        if not 0 < len(turn_ids) <= MOST_RATED:
-            raise Invalid(
-                f"turn_ids: {len(turn_ids)} turns are named.", hint=f"Name 1 to {MOST_RATED} turns at once."
-            )
-
-        def step(txn: Txn) -> int:
-            chat = open_chat(txn.connection, chat_id)
-            now = ratings.of_turns(txn.connection, chat.id, sorted(set(turn_ids)))
-            others = [turn_id for turn_id, before in now.items() if before != score]
-            rated = [SignificanceScored(turn_id=turn_id, score=score) for turn_id in others]
-            for event in [txn.append(one, chat_id=chat.id) for one in rated]:
-                for change in as_rated(txn.connection, event.payload):
-                    txn.append(change, chat_id=chat.id, cause_id=event.id)
-            return len(others)
-
-        return await self._store.writer.submit(step, durable=True)
-
-    async def _correct(self, chat_id: int, seen: int, step: Callable[[Txn, Chat], Sought]) -> int | None:
-        def agreed_upon(txn: Txn, chat: Chat) -> Payload | None:
-            asked, payload = step(txn, chat)
-            return payload if agreed(txn, chat, asked, seen) else None
-
-        return await self._record(chat_id, agreed_upon)
-
-    async def _record(self, chat_id: int, step: Callable[[Txn, Chat], Payload | None]) -> int | None:
-        def whole(txn: Txn) -> int | None:
-            chat = open_chat(txn.connection, chat_id)
-            payload = step(txn, chat)
-            return txn.append(payload, chat_id=chat.id).id if payload is not None else None
-
-        return await self._store.writer.submit(whole, durable=True)

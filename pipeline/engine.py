@@ -17,6 +17,7 @@ from pipeline.offer import Offer
 from pipeline.passing import Passing
 from pipeline.play import Play
 from pipeline.plotting import Plotting
+from pipeline.recollections import Recollections
 from pipeline.rederiving import Rederiving
 from pipeline.rewriting import Rewriting
 from pipeline.scenes import Scenes
@@ -89,8 +90,13 @@ class Engine:
 
     @property
     def corrections(self) -> Corrections:
-        """What a person sets right by hand."""
+        """What a person sets right of how things stand."""
         return Corrections(self.store)
+
+    @property
+    def recollections(self) -> Recollections:
+        """What a person sets right of what somebody remembers."""
+        return Recollections(self.store)
 
     @property
     def scenes(self) -> Scenes:

@@ -8,6 +8,7 @@ from store.events import (
     MemoryPinned,
     MemoryWritten,
     Payload,
+    SceneClosed,
     SceneOpened,
     StoryEventPlanned,
     StoryEventStarted,
@@ -22,6 +23,8 @@ def naming(payload: Payload, created: Created) -> Payload:
     match payload:
         case SceneOpened(container_id=named) if named == JUST_CREATED:
             return payload.model_copy(update={"container_id": created.get(ContainerCreated)})
+        case SceneClosed(scene_id=named) if named == JUST_CREATED:
+            return payload.model_copy(update={"scene_id": created.get(SceneOpened, 0)})
         case StoryEventStarted(story_event_id=named) if named == JUST_CREATED:
             return payload.model_copy(update={"story_event_id": created.get(StoryEventPlanned, 0)})
         case MemoryPinned(memory_id=named) if named == JUST_CREATED:

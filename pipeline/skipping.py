@@ -22,6 +22,10 @@ from store.events import (
     TimeSkipped,
     WorldChanged,
 )
+from store.rows import row
+
+PAST = "another has followed"
+"""Why a scene is over that is found among others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ def next_scene(
         present=landing.present,
         from_turn_id=landing.from_turn_id,
     )
+    if landing.from_turn_id is not None and _is_past(db, chat_id, landing.from_turn_id, began_there=False):
+        yield SceneClosed(scene_id=JUST_CREATED, reason=PAST, followed=True)
     if skip is not None:
         yield from fired_between(db, chat_id, skip.clock, skip.until)
         time = landing.time or story_time.in_words(skip.until)
@@ -92,6 +98,24 @@ def next_scene(
     elif landing.time or landing.weather:
         told = story_time.clock_at(landing.time, clock)
         yield WorldChanged(time=landing.time or None, weather=landing.weather or None, clock=told)
+
+
+def no_scene(db: apsw.Connection, chat_id: int, turn_id: int, scene_id: int) -> Iterator[Payload]:
+    """After all no scene begins with a turn with which one did: the one before has lasted until the next."""
+    if _is_past(db, chat_id, turn_id, began_there=True):
+        yield SceneClosed(scene_id=scene_id, reason=PAST, followed=True)
+
+
+def _is_past(db: apsw.Connection, chat_id: int, turn_id: int, *, began_there: bool) -> bool:
+    """Whether a turn lies in a scene that others have followed, and that began with it or did not. What ended
+    a scene that began there ends the one that takes its place as well."""
+    found = row(
+        db,
+        "SELECT turn.scene_id IS NOT chat.scene_id, event.run_id IS NOT NULL AND event.cause_id = turn.id"
+        " FROM turn JOIN chat ON chat.id = ?1 LEFT JOIN event ON event.id = turn.scene_id WHERE turn.id = ?2",
+        (chat_id, turn_id),
+    )
+    return found is not None and bool(found[0]) and bool(found[1]) == began_there
 
 
 def container_of(db: apsw.Connection, scene_id: int | None) -> int | None:

@@ -136,7 +136,7 @@ def clock_at(words: str, clock: int) -> int | None:
         return max(clock, clock + (_day_number(told, clock) or 0))
     if beside or NEXT.search(told) or TOMORROW.search(told):
         return clock + (minutes_until(words, clock) or 0)
-    minute = _minute_of_day(told)
+    minute = minute_of_day(told)
     if minute is None:
         return None
     if _on_a_clock(told) is None and part_of_day(clock) == part_of_day(minute):
@@ -179,7 +179,7 @@ def _day_number(told: str, clock: int) -> int | None:
     found = DAY_NUMBER.search(told)
     if found is None:
         return None
-    minute = _minute_of_day(told[: found.start()] + told[found.end() :])
+    minute = minute_of_day(told[: found.start()] + told[found.end() :])
     return DAY * (int(found.group(1)) - 1) + (HOURS["morning"] if minute is None else minute) - clock
 
 
@@ -192,13 +192,13 @@ def _next(told: str, clock: int) -> int | None:
     if what in HOURS:
         return _days_on(1, HOURS[what], clock)
     if what == "day":
-        return _days_on(1, _minute_of_day(told[found.end() :]), clock)
+        return _days_on(1, minute_of_day(told[found.end() :]), clock)
     return UNITS[what]
 
 
 def _tomorrow(told: str, clock: int) -> int | None:
     found = TOMORROW.search(told)
-    return _days_on(2 if found.group(1) else 1, _minute_of_day(told), clock) if found else None
+    return _days_on(2 if found.group(1) else 1, minute_of_day(told), clock) if found else None
 
 
 def _days_on(days: int, minute: int | None, clock: int) -> int:
@@ -217,7 +217,7 @@ def _span(told: str, clock: int) -> int | None:
     minutes = round(sum(map(_length, spans)))
     if BACK.search(told):
         return -minutes
-    minute = _minute_of_day(SPAN.sub(" ", told))
+    minute = minute_of_day(SPAN.sub(" ", told))
     if minute is None:
         return minutes
     return _days_on(minutes // DAY, minute, clock) if minutes >= DAY else None
@@ -232,7 +232,7 @@ def _length(found: Match[str]) -> float:
 
 def _hour(told: str, clock: int) -> int | None:
     """ "At midnight", "that evening", "10:30 pm": the next time it is so."""
-    minute = _minute_of_day(told)
+    minute = minute_of_day(told)
     if minute is None:
         return None
     return (minute - clock) % DAY or DAY
@@ -249,7 +249,7 @@ def _beside(told: str, clock: int) -> int | None:
     return (HOURS[hour] + (-span if side == "before" else span) - clock) % DAY or DAY
 
 
-def _minute_of_day(told: str) -> int | None:
+def minute_of_day(told: str) -> int | None:
     """What a clock shows, or a part of the day."""
     shown = _on_a_clock(told)
     return _of_day(told) if shown is None else shown

@@ -2,20 +2,29 @@
 
 from collections.abc import Iterable, Mapping
 
+from pipeline import story_time
 from store.events import (
     ActivityChanged,
     ContainerChanged,
     ContainerCreated,
     DecisionDefaulted,
+    DigestEdited,
     EdgeUpdated,
     EntityChanged,
     InventoryChanged,
+    MemoryEdited,
     MemoryWritten,
     Payload,
+    QuotesEdited,
+    SceneEdited,
     SceneOpened,
+    SceneSummarized,
     SignificanceScored,
+    StoryEventEdited,
+    ThreadUpdated,
     WorldChanged,
 )
+from store.stale import Unheld
 
 THINGS: Mapping[str, tuple[str, str]] = {
     "turn.user": ("turn of yours", "turns of yours"),
@@ -45,6 +54,7 @@ THINGS: Mapping[str, tuple[str, str]] = {
     "scene.opened": ("beginning of a scene", "beginnings of scenes"),
     "scene.closed": ("end of a scene", "ends of scenes"),
     "scene.edited": ("change of a scene", "changes of scenes"),
+    "scene.quotes_edited": ("change of the quotes of a scene", "changes of quotes of scenes"),
     "scene.summarized": ("summary of a scene", "summaries of scenes"),
     "world.changed": ("change of time or weather", "changes of time or weather"),
     "guest.added": ("arrival of a guest", "arrivals of guests"),
@@ -130,6 +140,42 @@ def told(payload: Payload, names: Mapping[int, str]) -> str:  # noqa: PLR0911 - 
             return f"could not be decided: {payload.reason or payload.error_class.value}"
         case _:
             return _thing(payload.kind, 1)
+
+
+HOLDS_OF_NOTHING = "Holds of nothing now:"
+OUTDATED = "told of other turns than lie in the scene now"
+
+
+def unheld(word: Unheld, names: Mapping[int, str]) -> str:
+    """A person's word on what is not there any more."""
+    of = word.of.payload
+    whose = _name(names, of.owner_id) if isinstance(of, MemoryWritten | SceneSummarized) else ""
+    said = _said(word.event.payload)
+    thing = _thing(word.event.kind, 1) + (f" of {whose}" if whose else "")
+    return f"{thing}: “{said}”" if said else thing
+
+
+def _said(payload: Payload) -> str:
+    match payload:
+        case MemoryEdited() | DigestEdited():
+            return payload.text
+        case QuotesEdited():
+            return " / ".join(payload.quotes)
+        case SceneEdited() | ThreadUpdated():
+            return payload.title or ""
+        case ContainerChanged():
+            return payload.container.name
+        case StoryEventEdited():
+            return payload.plan.title
+        case _:
+            return ""
+
+
+def retimed(times: tuple[int, int | None]) -> str:
+    """A person's word on when a scene was, where it could not stay so."""
+    begins, ends = times
+    until = "" if ends is None else f" to {story_time.told(ends)}"
+    return f"you said {story_time.told(begins)}{until}, which does not fit what is around it any more"
 
 
 def _name(names: Mapping[int, str], entity_id: int) -> str:

@@ -36,6 +36,7 @@ CORRECTIONS = (
     "memory.witness_changed",
     "scene.closed",
     "scene.edited",
+    "scene.quotes_edited",
     "scene.opened",
     "significance.scored",
     "time.skip_requested",
@@ -208,7 +209,7 @@ def as_told_in(db: apsw.Connection, chat_id: int, branch_id: int) -> Iterator[ap
         sets = {chat_id: live.of_log(db, chat_id, branch_id=branch_id)}
         live.store(folded, chat_id, sets[chat_id])
         for event in live.counting(db, log.library_and(db, chat_id), sets):
-            project(folded, event)
+            project(folded, event, db)
         folded.execute("UPDATE chat SET branch_id = ? WHERE id = ?", (branch_id, chat_id))
         yield folded
     finally:

@@ -77,7 +77,7 @@ class LiveSet:
 
 def of_log(db: apsw.Connection, chat_id: int, before: int = FOREVER, branch_id: int | None = None) -> LiveSet:
     """The live set as the log tells it, or told it before an event; of the active branch, or another."""
-    upto = _lineage(db, chat_id, before, branch_id)
+    upto = lineage(db, chat_id, before, branch_id)
     words = rows(
         db,
         "SELECT id, branch_id, run_id, payload ->> 'superseded_run_id' FROM event INDEXED BY event_kind"
@@ -169,8 +169,10 @@ def parting(before: dict[int, int], after: dict[int, int]) -> int | None:
     return max(shared, default=0)
 
 
-def _lineage(db: apsw.Connection, chat_id: int, before: int, branch_id: int | None) -> dict[int, int]:
-    """The branch whole, and each of its parents up to where it was left."""
+def lineage(
+    db: apsw.Connection, chat_id: int, before: int = FOREVER, branch_id: int | None = None
+) -> dict[int, int]:
+    """The branch whole, the active one if none is named, and each of its parents up to where it was left."""
     told = rows(
         db,
         "SELECT id, kind, payload ->> 'branch_id', payload ->> 'parent_id', payload ->> 'at' FROM event"

@@ -25,7 +25,8 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Scene:
     """A scene; `closed_by` is the event that closed it, `present` who is in it, if not everyone;
-    the clocks say when it opened and closed; `significance` is what a person said of it, if they did."""
+    the clocks say when it opened and closed; `weather` how it was when it closed, if the story has one;
+    `significance` is what a person said of it, if they did."""
 
     id: int
     chat_id: int
@@ -37,13 +38,14 @@ class Scene:
     closed_clock: int | None = None
     significance: int | None = None
     changed_by: int = 0
+    weather: str | None = None
     present: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SceneSummary:
     """A closed scene as one of its witnesses tells it; `memory_id` is the same as that witness keeps it,
-    `changed_by` the event that last changed the words."""
+    `changed_by` the event that last changed the words, `quotes_by` that which last changed the quotes."""
 
     id: int
     scene_id: int
@@ -53,6 +55,7 @@ class SceneSummary:
     drew_on: tuple[int, ...]
     memory_id: int | None = None
     changed_by: int = 0
+    quotes_by: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,12 @@ class World:
 CONTAINER = "id, name, description, slots, moving, public, audible_range, changed_by"
 SCENE = (
     "id, chat_id, container_id, title, closed_by, reason, clock, closed_clock, significance, changed_by,"
-    " present"
+    " weather, present"
 )
 SUMMARY = (
     "scene_summary.id, scene_summary.scene_id, scene_summary.owner_id, summary, quotes,"
-    " scene_summary.drew_on, memory_id, coalesce(memory.changed_by, scene_summary.id)"
+    " scene_summary.drew_on, memory_id, coalesce(memory.changed_by, scene_summary.id),"
+    " coalesce(quotes_by, scene_summary.id)"
 )
 
 
@@ -167,9 +171,9 @@ def all_summaries(db: apsw.Connection, chat_id: int) -> list[SceneSummary]:
 
 
 def _summary(found: Row) -> SceneSummary:
-    summary_id, scene_id, owner_id, summary, quotes, drew_on, memory_id, changed_by = found
+    summary_id, scene_id, owner_id, summary, quotes, drew_on, *rest = found
     learnt = (tuple(json.loads(quotes)), tuple(json.loads(drew_on)))
-    return SceneSummary(summary_id, scene_id, owner_id, summary, *learnt, memory_id, changed_by)
+    return SceneSummary(summary_id, scene_id, owner_id, summary, *learnt, *rest)
 
 
 def summarized_scenes(db: apsw.Connection, chat_id: int, owner_id: int) -> frozenset[int]:

@@ -16,7 +16,7 @@ import apsw
 from store import live, log, trail
 from store.events import Event, OutcomeSuperseded
 from store.live import Judge, LiveSet
-from store.projections import INDEXES, PROJECTIONS, clear, clear_chat, memories, project
+from store.projections import INDEXES, PROJECTIONS, clear, clear_chat, memories, project, said
 from store.rows import row
 
 Progress = Callable[[int], None]
@@ -117,12 +117,17 @@ def _taken_out(db: apsw.Connection, word: Event[OutcomeSuperseded]) -> Heeded | 
     """
     came = log.came_of_run(db, word.payload.superseded_run_id)
     made = memories.made_by(came)
-    if not memories.made_nothing_else(came, made):
+    if not memories.made_nothing_else(came, made) or memories.any_shared(db, came):
         return None
     if not live.on_lineage(db, word.branch_id, word.id):
         return Heeded()
-    memories.remove(db, made)
+    _take_out(db, came)
     return Heeded(fallen=came)
+
+
+def _take_out(db: apsw.Connection, came: Sequence[Event[Any]]) -> None:
+    memories.remove(db, memories.made_by(came))
+    said.forget(db, came)
 
 
 def _keep_out(db: apsw.Connection, live_set: LiveSet, tail: Sequence[Event[Any]]) -> None:
@@ -131,7 +136,7 @@ def _keep_out(db: apsw.Connection, live_set: LiveSet, tail: Sequence[Event[Any]]
     for event in tail:
         word = event.payload
         if isinstance(word, OutcomeSuperseded) and word.superseded_run_id in live_set.superseded:
-            memories.remove(db, memories.made_by(log.came_of_run(db, word.superseded_run_id)))
+            _take_out(db, log.came_of_run(db, word.superseded_run_id))
 
 
 def _first_concerned(db: apsw.Connection, before: LiveSet, after: LiveSet) -> int | None:
@@ -164,7 +169,7 @@ def _fold(source: apsw.Connection, target: apsw.Connection, progress: Progress) 
         live.store(target, chat_id, one)
     folded = 0
     for event in live.counting(source, log.everything(source), sets):
-        project(target, event)
+        project(target, event, source)
         folded += 1
         progress(folded)
     return folded

@@ -4,7 +4,7 @@ A replay goes through the queue like any other run. When it is done, what the ea
 for the same event is superseded in the same commit; when it dies, they stay in force.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import apsw
@@ -12,7 +12,7 @@ import apsw
 from store import interventions, ledger, log
 from store.events import Event
 from store.ledger import Claim, Route
-from store.live import counting, of_log
+from store.live import counting, lineage, of_log
 from store.rows import row, rows
 
 SET_ASIDE = "set aside"
@@ -83,19 +83,30 @@ def is_outdone(db: apsw.Connection, claim: Claim) -> bool:
 
 
 def outcomes_in_force(db: apsw.Connection, claim: Claim) -> list[int]:
-    """The finished runs of earlier generations whose events count until now, oldest first. A run that
-    recorded nothing has nothing to supersede."""
+    """The finished runs of earlier generations whose events count until now where this one was asked for,
+    oldest first: what supersedes one in another branch does so there alone. A run that recorded nothing has
+    nothing to supersede."""
     if claim.generation == 0:
         return []
     found = rows(
         db,
         "SELECT id FROM run WHERE stage = ? AND event_id = ? AND generation < ? AND state = 'done'"
-        " AND EXISTS (SELECT 1 FROM event WHERE event.run_id = run.id)"
-        " AND NOT EXISTS (SELECT 1 FROM event WHERE kind = 'outcome.superseded'"
-        " AND payload ->> 'superseded_run_id' = +run.id) ORDER BY generation",
+        " AND EXISTS (SELECT 1 FROM event WHERE event.run_id = run.id) ORDER BY generation",
         (claim.stage, claim.event_id, claim.generation),
     )
-    return [run_id for (run_id,) in found]
+    asked = row(db, "SELECT branch_id FROM run WHERE id = ?", (claim.run_id,))
+    reaches = lineage(db, claim.chat_id, branch_id=asked[0] if asked else None)
+    return [run_id for (run_id,) in found if not _is_superseded(db, run_id, reaches)]
+
+
+def _is_superseded(db: apsw.Connection, run_id: int, reaches: Mapping[int, int]) -> bool:
+    words = rows(
+        db,
+        "SELECT id, branch_id FROM event WHERE kind = 'outcome.superseded'"
+        " AND payload ->> 'superseded_run_id' = ?",
+        (run_id,),
+    )
+    return any(word <= reaches.get(branch_id, 0) for word, branch_id in words)
 
 
 def set_aside(db: apsw.Connection, fallen: Iterable[Event[Any]], *, now: int) -> None:

@@ -1,13 +1,13 @@
 """The timeline: the scenes of a chat as they were told, and what lies between its turns."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import apsw
 
-from store import meanwhile, places
+from store import meanwhile, places, stale
 from store.events import YOU
 from store.meanwhile import Skipped
 from store.places import Scene, SceneSummary
@@ -19,7 +19,8 @@ from store.views import Chat, Turn
 class Told:
     """A scene, and of its turns the first, how many there are and who perceived one; how much it matters as
     a person said, or else the highest significance of a turn; what its witnesses tell of it. `scene` None is
-    what was said before the first one opened."""
+    what was said before the first one opened. `outdated` are the summaries that tell of other turns than lie
+    in it now; `retimed` the times a person said of it, where it could not keep them."""
 
     scene: Scene | None
     clock: int
@@ -28,6 +29,8 @@ class Told:
     significance: int = 0
     present: frozenset[int] = field(default_factory=frozenset)
     summaries: tuple[SceneSummary, ...] = ()
+    outdated: tuple[int, ...] = ()
+    retimed: tuple[int, int | None] | None = None
 
     @property
     def by_hand(self) -> bool:
@@ -36,9 +39,12 @@ class Told:
 
 
 def told(db: apsw.Connection, chat_id: int) -> list[Told]:
-    """All scenes in the order they opened, those in which nothing was said too."""
+    """All scenes in the order of the story, those in which nothing was said too."""
+    scenes = places.scenes(db, chat_id)
+    retimed = stale.retimed(db, scenes)
     of: dict[int | None, Told] = {
-        one.id: Told(one, one.clock, present=frozenset(one.present)) for one in places.scenes(db, chat_id)
+        one.id: Told(one, one.clock, present=frozenset(one.present), retimed=retimed.get(one.id))
+        for one in scenes
     }
     for scene_id, turn_id, present, significance, clock in rows(
         db,
@@ -54,17 +60,25 @@ def told(db: apsw.Connection, chat_id: int) -> list[Told]:
             significance=max(known.significance, significance or 0),
             present=known.present | frozenset(json.loads(present)),
         )
+    all_told = places.all_summaries(db, chat_id)
+    outdated = stale.outdated(db, chat_id, all_told)
     summaries: dict[int, tuple[SceneSummary, ...]] = {}
-    for told_of in places.all_summaries(db, chat_id):
+    for told_of in all_told:
         summaries[told_of.scene_id] = (*summaries.get(told_of.scene_id, ()), told_of)
-    return [_as_said(of[key], summaries) for key in sorted(of, key=lambda key: key or 0)]
+    return sorted((_as_said(one, summaries, outdated) for one in of.values()), key=_in_order)
 
 
-def _as_said(one: Told, summaries: Mapping[int, tuple[SceneSummary, ...]]) -> Told:
+def _in_order(one: Told) -> tuple[int, int]:
+    return (-1, 0) if one.scene is None else (one.scene.clock, one.scene.id)
+
+
+def _as_said(one: Told, summaries: Mapping[int, tuple[SceneSummary, ...]], outdated: Collection[int]) -> Told:
     if one.scene is None:
         return one
     judged = one.significance if one.scene.significance is None else one.scene.significance
-    return replace(one, significance=judged, summaries=summaries.get(one.scene.id, ()))
+    told_of = summaries.get(one.scene.id, ())
+    old = tuple(summary.id for summary in told_of if summary.id in outdated)
+    return replace(one, significance=judged, summaries=told_of, outdated=old)
 
 
 class Moment(NamedTuple):

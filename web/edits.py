@@ -89,15 +89,15 @@ def _you(engine: Engine, chat_id: int, typed: m.YouIn) -> Awaitable[int | None]:
 
 
 def _memory(engine: Engine, chat_id: int, typed: m.MemoryIn) -> Awaitable[int | None]:
-    return engine.corrections.memory(chat_id, MemoryEdited(**_said(typed)), seen=typed.seen)
+    return engine.recollections.memory(chat_id, MemoryEdited(**_said(typed)), seen=typed.seen)
 
 
 def _pin(engine: Engine, chat_id: int, typed: m.PinIn) -> Awaitable[int | None]:
-    return engine.corrections.pin(chat_id, typed.memory_id, pinned=typed.pinned, seen=typed.seen)
+    return engine.recollections.pin(chat_id, typed.memory_id, pinned=typed.pinned, seen=typed.seen)
 
 
 def _witnesses(engine: Engine, chat_id: int, typed: m.WitnessesIn) -> Awaitable[int | None]:
-    return engine.corrections.witnesses(chat_id, MemoryWitnessChanged(**_said(typed)), seen=typed.seen)
+    return engine.recollections.witnesses(chat_id, MemoryWitnessChanged(**_said(typed)), seen=typed.seen)
 
 
 def _guest(engine: Engine, chat_id: int, typed: m.GuestIn) -> Awaitable[int | None]:

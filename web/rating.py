@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from pipeline.corrections import MOST_RATED
+from pipeline.recollections import MOST_RATED
 from store import ratings, views
 from store.errors import FabulaError, Invalid
 from store.events import Significance
@@ -66,7 +66,7 @@ async def show_ratings(request: Request) -> Response:
 
 async def rate(request: Request) -> Response:
     wanted = await body(request, RatingIn)
-    changed = await engine_of(request).corrections.rate(
+    changed = await engine_of(request).recollections.rate(
         request.path_params["chat_id"], wanted.turn_ids, wanted.score
     )
     return answer(CountOut(changed=changed))
@@ -85,7 +85,7 @@ async def rate_by_form(request: Request) -> Response:
         if not values["turn_ids"]:
             raise Invalid("No turn is ticked.", hint="Tick the turns that should be rated, then press again.")
         wanted = RatingIn.model_validate(values)
-        await engine_of(request).corrections.rate(chat_id, wanted.turn_ids, wanted.score)
+        await engine_of(request).recollections.rate(chat_id, wanted.turn_ids, wanted.score)
     except (ValidationError, FabulaError) as error:
         problem = invalid(error) if isinstance(error, ValidationError) else error
         return await _review(request, told(problem), status_of(problem), texts)

@@ -150,6 +150,7 @@ ACTS = (
     Act("scene", "timeline", scenes.edit),
     Act("around", "timeline", scenes.edit_around),
     Act("told", "timeline", scenes.edit_told),
+    Act("quotes", "timeline", scenes.edit_quotes),
 )
 
 
@@ -166,6 +167,7 @@ def _read(db: apsw.Connection, chat_id: int, parts: tuple[str, ...]) -> dict[str
         "known": known,
         "digests": [one for one in meanwhile.digests(db, chat_id) if one.text],
         "scenes": scenes.shown(db, chat, known.people) if "timeline" in parts else [],
+        "unheld": scenes.unheld(db, chat_id, known.people) if "timeline" in parts else [],
         "world": places.world(db, chat_id),
         "you_are_there": YOU in chat.cast,
     }

@@ -45,6 +45,7 @@ COMMANDS = Commands(
             "scenes": "workers.cli_scenes:scenes",
             "edit-scene": "workers.cli_scenes:edit_scene",
             "retell-scene": "workers.cli_scenes:retell_scene",
+            "quote-scene": "workers.cli_scenes:quote_scene",
         },
         "Time": {
             "clock": "workers.cli_time:clock",

@@ -16,7 +16,7 @@ from pipeline.inference.errors import EndpointFailed
 from pipeline.just_created import naming
 from pipeline.retry import TREATMENTS, delay_s
 from pipeline.stage import Stage
-from store import carrying, ledger, live, log, prompts, replays
+from store import ledger, live, log, prompts, replays
 from store.attempts import Failure, Kept
 from store.errors import ErrorClass, FabulaError
 from store.events import OutcomeSuperseded, Payload
@@ -66,9 +66,7 @@ def done(ctx: Context, stage: Stage, payloads: Sequence[Payload]) -> Step:
 
 
 def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
-    """Append what a run yielded, after the word that takes its earlier generations out of force, and with
-    what a person had corrected in them."""
-    corrected = carrying.corrections(txn.connection, claim)
+    """Append what a run yielded, after the word that takes its earlier generations out of force."""
     superseded = [
         OutcomeSuperseded(superseded_run_id=run_id)
         for run_id in replays.outcomes_in_force(txn.connection, claim)
@@ -83,8 +81,6 @@ def record(txn: Txn, claim: Claim, payloads: Sequence[Payload]) -> None:
             ordinal=ordinal,
         )
         created[type(payload)] = event.id
-        for again in carrying.carried(event, corrected):
-            txn.append(again, chat_id=event.chat_id, cause_id=event.id)
 
 
 def cancelled(claim: Claim) -> Step:

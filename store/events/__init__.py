@@ -66,6 +66,7 @@ from store.events.payload import (
 )
 from store.events.places import (
     JUST_CREATED,
+    MAX_QUOTES,
     AudibleRange,
     Container,
     ContainerChanged,
@@ -75,6 +76,8 @@ from store.events.places import (
     OpeningConfirmed,
     OpeningEdge,
     OpeningProposed,
+    Quotes,
+    QuotesEdited,
     SceneClosed,
     SceneEdited,
     SceneOpened,
@@ -124,6 +127,7 @@ __all__ = [
     "JUST_CREATED",
     "MAX_AUTO_TURNS",
     "MAX_NAME_CHARS",
+    "MAX_QUOTES",
     "MAX_SHORT_CHARS",
     "MAX_SKIP",
     "MAX_TEXT_CHARS",
@@ -189,6 +193,8 @@ __all__ = [
     "Payload",
     "PinnedBy",
     "Prop",
+    "Quotes",
+    "QuotesEdited",
     "SceneClosed",
     "SceneEdited",
     "SceneOpened",

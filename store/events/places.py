@@ -38,9 +38,9 @@ class ContainerChanged(Payload):
 
 
 JUST_CREATED = -1
-"""For a `container_id`, `story_event_id` or `memory_id`: what the same run or act has created just before.
-The event's id is only known at the commit, which writes it into the log instead; the log itself never holds
-this number."""
+"""For a `container_id`, `scene_id`, `story_event_id` or `memory_id`: what the same run or act has just
+created. The event's id is only known at the commit, which writes it into the log instead; the log itself
+never holds this number."""
 
 
 class SceneOpened(Payload):
@@ -59,18 +59,26 @@ class SceneOpened(Payload):
 
 
 class SceneClosed(Payload):
+    """A scene is over. Found among others when the story had gone on already, it is so only because another
+    has `followed`: as long as one does."""
+
     kind = "scene.closed"
     scene_id: EventId
     reason: ShortText = ""
+    followed: bool = False
 
 
+MAX_QUOTES = 20
+Quotes = Annotated[tuple[ShortText, ...], Field(max_length=MAX_QUOTES)]
+"""Lines worth keeping word for word."""
 SceneSignificance = Literal[0, 1, 2, 3, "turns"]
 """How much a scene matters, as a turn does; "turns" is as much as the most significant of its turns."""
 
 
 class SceneEdited(Payload):
-    """What a scene is called, where it was and how much it matters, as a person puts it; None leaves a thing
-    as it was. `nowhere` says that it was in no place in particular."""
+    """What a scene is called, where and when it was, in what weather, and how much it matters, as a person
+    puts it; None leaves a thing as it was. `nowhere` says that it was in no place in particular; `upto` is
+    the last turn it had when its times were said: what else comes to lie in it keeps its own."""
 
     kind = "scene.edited"
     scene_id: EventId
@@ -78,6 +86,10 @@ class SceneEdited(Payload):
     container_id: EventId | None = None
     nowhere: bool = False
     significance: SceneSignificance | None = None
+    begins: Clock | None = None
+    ends: Clock | None = None
+    upto: EventId | None = None
+    weather: ShortText | None = None
 
 
 class SceneSummarized(Payload):
@@ -87,8 +99,16 @@ class SceneSummarized(Payload):
     scene_id: EventId
     owner_id: EntityId
     summary: Text
-    quotes: Annotated[tuple[ShortText, ...], Field(max_length=20)] = ()
+    quotes: Quotes = ()
     drew_on: tuple[EventId, ...] = ()
+
+
+class QuotesEdited(Payload):
+    """The lines to keep beside a summary, all of them, as a person wants them."""
+
+    kind = "scene.quotes_edited"
+    summary_id: EventId
+    quotes: Quotes
 
 
 class WorldChanged(Payload):

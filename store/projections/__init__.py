@@ -11,9 +11,11 @@ from store.projections import (
     places,
     plot,
     relationships,
+    said,
     turns,
 )
-from store.projections.fold import INDEXES, OF_CHATS, PROJECTIONS, clear, clear_chat, project, projects
+from store.projections.fold import INDEXES, OF_CHATS, PROJECTIONS, clear, clear_chat, projects
+from store.projections.said import project
 
 INDEXED_AGAIN = {"memory": memories.index_again, "turn": turns.index_again}
 """Table with a search index → what brings that up to date after rows were changed behind the folds' backs."""
@@ -37,5 +39,6 @@ __all__ = [
     "project",
     "projects",
     "relationships",
+    "said",
     "turns",
 ]

@@ -21,7 +21,31 @@ def time_skipped(db: apsw.Connection, event: Event[TimeSkipped]) -> None:
     )
     db.execute("UPDATE chat SET clock = clock + ? WHERE id = ?", (skipped.minutes, event.chat_id))
     if said is not None:
-        later = "SELECT id FROM turn WHERE chat_id = ?2 AND anchor_id >= ?3"
-        values = (skipped.minutes, event.chat_id, skipped.turn_id)
-        db.execute(f"UPDATE memory SET clock = clock + ?1 WHERE turn_id IN ({later})", values)
-        db.execute(f"UPDATE turn SET clock = clock + ?1 WHERE id IN ({later})", values)
+        for statement in LATER:
+            db.execute(
+                statement,
+                {
+                    "minutes": skipped.minutes,
+                    "chat": event.chat_id,
+                    "turn": skipped.turn_id,
+                    "skip": event.id,
+                    "said": said[0],
+                },
+            )
+
+
+SINCE = "SELECT id FROM turn WHERE chat_id = :chat AND anchor_id >= :turn"
+LATER = (
+    f"UPDATE memory SET clock = clock + :minutes WHERE turn_id IN ({SINCE})"
+    " OR (turn_id IS NULL AND chat_id = :chat AND clock > :said)",
+    f"UPDATE turn SET clock = clock + :minutes WHERE id IN ({SINCE})",
+    "UPDATE scene SET clock = clock + :minutes, closed_clock = closed_clock + :minutes"
+    " WHERE chat_id = :chat AND id IN (SELECT scene_id FROM turn WHERE chat_id = :chat GROUP BY scene_id"
+    " HAVING min(anchor_id) > :turn)",
+    "UPDATE skip SET clock = clock + :minutes WHERE chat_id = :chat AND clock > :said AND id != :skip",
+    "UPDATE story_event SET started_clock = started_clock + :minutes"
+    " WHERE chat_id = :chat AND started_clock > :said",
+    "UPDATE story_event SET ended_clock = ended_clock + :minutes"
+    " WHERE chat_id = :chat AND ended_clock > :said",
+)
+"""What lies after a turn that says that time has passed, where the story has gone on since."""

@@ -27,6 +27,7 @@ OF_CHATS = (
     "story_event",
     "thread",
     "digest",
+    "said",
 )
 """The tables that hold what belongs to one chat, by `chat_id`."""
 LIVE_SET = ("lineage", "fallen")
@@ -64,8 +65,8 @@ def is_folded(kind: str) -> bool:
     return kind in _FOLDS
 
 
-def project(db: apsw.Connection, event: Event[Any]) -> None:
-    """Fold one event. Kinds that only drive the pipeline have no fold."""
+def folded(db: apsw.Connection, event: Event[Any]) -> None:
+    """Let one event change what it is about, and nothing that was said before or after it."""
     fold = _FOLDS.get(event.kind)
     if fold is not None:
         fold(db, event)

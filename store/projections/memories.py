@@ -64,8 +64,15 @@ def memory_written(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
     _index(db, event.id)
 
 
+def is_over(db: apsw.Connection, chat_id: int | None, scene_id: int | None) -> bool:
+    """Whether a scene counts and is over; else there is nothing to tell of it."""
+    found = "SELECT 1 FROM scene WHERE id = ? AND chat_id = ? AND closed_by IS NOT NULL"
+    return row(db, found, (scene_id, chat_id)) is not None
+
+
 def _tie_to_scene(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
-    """The summary of a scene is what its owner keeps of it, and matters as much as the scene does."""
+    """The summary of a scene is what its owner keeps of it: it matters as much as the scene does, and is of
+    the time when that ended."""
     told = event.payload
     db.execute(
         "UPDATE scene_summary SET memory_id = ? WHERE chat_id = ? AND owner_id = ? AND scene_id = ?"
@@ -74,8 +81,9 @@ def _tie_to_scene(db: apsw.Connection, event: Event[MemoryWritten]) -> None:
     )
     if db.changes():
         db.execute(
-            "UPDATE memory SET significance = coalesce((SELECT significance FROM scene WHERE id = ?), 0)"
-            " WHERE id = ?",
+            "UPDATE memory SET significance = coalesce(scene.significance, 0),"
+            " clock = coalesce(scene.closed_clock, memory.clock) FROM scene"
+            " WHERE scene.id = ? AND memory.id = ?",
             (told.scene_id, event.id),
         )
 
@@ -161,6 +169,24 @@ def made_nothing_else(events: Iterable[Event[Any]], made: Collection[int]) -> bo
         or not is_folded(event.kind)
         for event in events
     )
+
+
+def any_shared(db: apsw.Connection, events: Iterable[Event[Any]]) -> bool:
+    """Whether beside one of these memories of turns another stands that is known by the same: what was said
+    of the one is said of the other where the one goes."""
+    return any(
+        _is_shared(db, event)
+        for event in events
+        if isinstance(event.payload, MemoryWritten) and event.payload.form == "turn"
+    )
+
+
+def _is_shared(db: apsw.Connection, memory: Event[MemoryWritten]) -> bool:
+    told = memory.payload
+    of = (told.turn_id, told.owner_id, told.form, memory.chat_id)
+    alike = "turn_id = ? AND owner_id = ? AND form = ? AND chat_id = ?"
+    found = row(db, f"SELECT count(*) FROM memory WHERE {alike}", of)
+    return told.turn_id is None or (found is not None and found[0] > 1)
 
 
 def remove(db: apsw.Connection, memory_ids: Iterable[int]) -> None:

@@ -20,6 +20,14 @@ from store.events.plot import StoryPlan
 from store.projections.fold import projects
 
 CLOCK = "(SELECT clock FROM chat WHERE id = ?2)"
+"""Now, for what is told once."""
+
+
+def _when(parameter: int) -> str:
+    """When an event was told, also where it is said again of what has taken a thing's place later."""
+    return f"coalesce((SELECT clock FROM said WHERE id = ?{parameter}), {CLOCK})"
+
+
 OPEN = "WHERE id = ?1 AND chat_id = ?2 AND state IN ('planned', 'active')"
 
 
@@ -52,7 +60,8 @@ def story_event_started(db: apsw.Connection, event: Event[StoryEventStarted]) ->
     started = event.payload
     db.execute(
         "UPDATE story_event SET state = 'active', present = ?3, reason = ?4, started_by = ?5,"
-        f" started_clock = coalesce(?6, {CLOCK}), scene_id = (SELECT scene_id FROM chat WHERE id = ?2),"
+        f" started_clock = coalesce(?6, {_when(5)}), scene_id = coalesce((SELECT scene_id FROM said"
+        " WHERE id = ?5), (SELECT scene_id FROM chat WHERE id = ?2)),"
         " changed_by = ?5 WHERE id = ?1 AND chat_id = ?2 AND state = 'planned'",
         (
             started.story_event_id,
@@ -93,7 +102,7 @@ def _end(
 ) -> None:
     db.execute(
         "UPDATE story_event SET state = ?3, gist = ?4, reason = ?5, ended_by = ?6,"
-        f" ended_clock = coalesce(?7, {CLOCK}), changed_by = ?6 {OPEN}",
+        f" ended_clock = coalesce(?7, {_when(6)}), changed_by = ?6 {OPEN}",
         (story_event_id, event.chat_id, state, gist, reason, event.id, clock),
     )
 
@@ -125,7 +134,7 @@ def thread_updated(db: apsw.Connection, event: Event[ThreadUpdated]) -> None:
     db.execute(
         "UPDATE thread SET title = coalesce(?3, title), summary = coalesce(?4, summary),"
         " known_to = coalesce(?5, known_to), drew_on = coalesce(?6, drew_on),"
-        f" touched_clock = {CLOCK}, changed_by = ?7 WHERE id = ?1 AND chat_id = ?2 AND closed_by IS NULL",
+        f" touched_clock = {_when(7)}, changed_by = ?7 WHERE id = ?1 AND chat_id = ?2 AND closed_by IS NULL",
         (told.thread_id, event.chat_id, told.title, told.summary, known_to, drew_on, event.id),
     )
 
@@ -134,7 +143,7 @@ def thread_updated(db: apsw.Connection, event: Event[ThreadUpdated]) -> None:
 def thread_closed(db: apsw.Connection, event: Event[ThreadClosed]) -> None:
     closed = event.payload
     db.execute(
-        f"UPDATE thread SET closed_by = ?3, resolution = ?4, touched_clock = {CLOCK}, changed_by = ?3"
+        f"UPDATE thread SET closed_by = ?3, resolution = ?4, touched_clock = {_when(3)}, changed_by = ?3"
         " WHERE id = ?1 AND chat_id = ?2 AND closed_by IS NULL",
         (closed.thread_id, event.chat_id, event.id, closed.resolution),
     )

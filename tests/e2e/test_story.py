@@ -270,18 +270,25 @@ def in_other_words(reader: Reader) -> None:
     scene = reader.page.locator(".timeline .scene").first
     told = scene.locator(".told").filter(has_text="Ilse")
     expect(told).to_contain_text(script.EVENING_TOLD["summary"])
-    told.locator("summary").press("Enter")
+    told.locator("summary").first.press("Enter")
     told.get_by_label("What is remembered of it").fill(RETOLD)
     told.get_by_role("button", name="Save").click()
     expect(told).to_contain_text(RETOLD, timeout=WAIT_MS)
+    told.get_by_text("Quotes").press("Enter")
+    told.get_by_label("Words to keep").fill("The ferry sleeps till morning.\nMostly by the road.")
+    told.get_by_role("button", name="Save").click()
+    expect(told.locator("q")).to_have_count(2, timeout=WAIT_MS)
     scene.get_by_text("Edit the scene").press("Enter")
     scene.get_by_label("What it is called").fill("The torn page")
     scene.get_by_label("Where it was").fill("the landing")
+    scene.get_by_label("Began").fill("day 1, 18:30")
+    scene.get_by_label("Weather").fill("rain")
     scene.get_by_role("combobox", name="Significance").select_option("pivotal")
     scene.get_by_role("button", name="Save").click()
     expect(scene.locator("b")).to_have_text("The torn page", timeout=WAIT_MS)
     expect(scene.get_by_role("img", name="Significance 3 of 3, by hand")).to_be_visible()
     expect(scene).to_contain_text("the landing")
+    expect(scene).to_contain_text("day 1, 18:30 to day 1, 20:41 · rain")
 
 
 def meanwhile(reader: Reader) -> None:

@@ -8,12 +8,20 @@ from pipeline.corrections import Corrections
 from pipeline.passing import Passing
 from pipeline.prompt.budget import Budgets
 from pipeline.prompt.compose import Measure, compose
+from pipeline.recollections import Recollections
 from pipeline.rewriting import Rewriting
 from pipeline.scenes import Scenes, Wording
 from pipeline.tokens import TokenCounter
-from store import memories, places, replays, timeline, views
-from store.errors import Conflict, NotFound
-from store.events import Container, MemoryEdited, MemoryWitnessChanged, SceneSummarized
+from store import meanwhile, memories, places, replays, timeline, views
+from store.errors import Conflict, Invalid, NotFound, Refused
+from store.events import (
+    Container,
+    MemoryEdited,
+    MemoryWitnessChanged,
+    SceneSummarized,
+    TurnAssistant,
+    TurnRetracted,
+)
 from store.places import SceneSummary
 from tests.actors.bench import Table, table
 from tests.fakes.behaviour import decides
@@ -55,12 +63,12 @@ async def test_what_a_person_says_of_a_scene_is_in_the_prompts_instead_of_what_w
     async with table(tmp_path / "chat.db") as on:
         first, second = await two_scenes(on)
         assert ("OLDWORDS" in prompt(on), "Oldpier" in prompt(on)) == (True, True)
-        scenes, corrections = Scenes(on.store), Corrections(on.store)
+        scenes, recollections = Scenes(on.store), Recollections(on.store)
         wording = Wording(title="NEWTITLE", place="Newpier")
         await scenes.edit(on.chat_id, second, wording, seen=places.scene(on.store.hot, second).changed_by)
         told = summary(on)
         assert told.memory_id is not None
-        await corrections.memory(
+        await recollections.memory(
             on.chat_id, MemoryEdited(memory_id=told.memory_id, text="NEWWORDS."), seen=told.changed_by
         )
         shown = prompt(on)
@@ -82,10 +90,12 @@ async def test_what_a_person_says_of_a_scene_is_in_the_prompts_instead_of_what_w
         assert ("NEWWORDS" in prompt(on), "OTHERWORDS" in prompt(on)) == (True, False)
         again = summary(on)
         assert again.memory_id not in (None, told.memory_id)
+        (shown_scene,) = [one for one in timeline.told(on.store.hot, on.chat_id) if one.summaries]
+        assert (shown_scene.outdated, shown_scene.retimed) == ((), None)
         assert memories.memory(on.store.hot, again.memory_id or 0).significance == 2
 
         unknown = MemoryWitnessChanged(memory_id=again.memory_id or 0, witnesses=())
-        assert await corrections.witnesses(on.chat_id, unknown, seen=again.changed_by)
+        assert await recollections.witnesses(on.chat_id, unknown, seen=again.changed_by)
         assert "NEWWORDS" not in prompt(on), "who did not perceive it does not tell of it"
         assert await Rewriting(on.store, tmp_path).undo(on.chat_id) == ("memory.witness_changed",)
 
@@ -124,4 +134,73 @@ async def test_a_scene_is_left_as_it_is_where_nothing_new_is_said_of_it_and_aske
             None,
             again.container_id,
         )
+        on.check()
+
+
+async def test_a_scene_moved_in_time_takes_along_all_that_has_a_time_in_it(tmp_path: Path) -> None:
+    async with table(tmp_path / "chat.db") as on:
+        first, second = await two_scenes(on)
+        scenes, db = Scenes(on.store), on.store.hot
+
+        async def moved(**times: int | str) -> int | None:
+            seen = places.scene(db, first).changed_by
+            return await scenes.edit(on.chat_id, first, Wording.model_validate(times), seen=seen)
+
+        was = places.scene(db, first)
+        turns = [one for one in views.turns_before(db, on.chat_id, None, 9) if one.scene_id == first]
+        kept = memories.of_scene(db, on.chat_id, on.host_id, first)
+        assert (was.clock, was.closed_clock) == (720, 722)
+        assert await moved(begins="day 1, 13:00", ends=13 * 60 + 20) is not None
+        now = places.scene(db, first)
+        assert (now.clock, now.closed_clock) == (780, 800)
+        after = {one.id: one.clock for one in views.turns_before(db, on.chat_id, None, 9)}
+        assert [after[one.id] for one in turns] == [one.clock + 60 for one in turns]
+        assert [memories.memory(db, one.id).clock for one in kept] == [one.clock + 60 for one in kept]
+        assert memories.memory(db, summary(on).memory_id or 0).clock == 800
+        (skip,) = meanwhile.skips(db, on.chat_id)
+        next_begins = places.scene(db, second).clock
+        assert (skip.clock, skip.clock + skip.minutes) == (800, next_begins)
+        assert await moved(begins=780, ends="13:20") is None
+        for times, said in (
+            ({"ends": next_begins}, "would not be over"),
+            ({"ends": 780}, "too short"),
+            ({"begins": 800}, "too short"),
+            ({"begins": "day 1, 11:00"}, "before what came before"),
+            ({"begins": "day 0, 09:00"}, "tells no time"),
+        ):
+            with pytest.raises(Invalid, match=said):
+                await moved(**times)
+        with pytest.raises(Refused, match="goes on"):
+            wrong = Wording(weather="fog")
+            await scenes.edit(on.chat_id, second, wrong, seen=places.scene(db, second).changed_by)
+        with pytest.raises(Invalid, match="before what came before"):
+            wrong = Wording(begins=799)
+            await scenes.edit(on.chat_id, second, wrong, seen=places.scene(db, second).changed_by)
+        on.check()
+        assert await Rewriting(on.store, tmp_path).undo(on.chat_id) == ("scene.edited",)
+        assert places.scene(db, first) == was
+        on.check()
+
+
+async def test_quotes_are_in_the_prompt_as_a_person_wants_them_and_what_is_told_of_other_turns_is_marked(
+    tmp_path: Path,
+) -> None:
+    async with table(tmp_path / "chat.db") as on:
+        first, _ = await two_scenes(on)
+        scenes, told = Scenes(on.store), summary(on)
+        words = ("Here we are.", "Indeed.")
+        assert await scenes.quotes(on.chat_id, first, on.host_id, words, seen=told.quotes_by)
+        assert '"Here we are." "Indeed."' in prompt(on)
+        with pytest.raises(Conflict, match="Here we are"):
+            await scenes.quotes(on.chat_id, first, on.host_id, ("No.",), seen=told.quotes_by)
+        with pytest.raises(Invalid, match="empty"):
+            await scenes.quotes(on.chat_id, first, on.host_id, (" ",), seen=summary(on).quotes_by)
+        edited = MemoryEdited(memory_id=told.memory_id or 0, text="NEWWORDS.")
+        await Recollections(on.store).memory(on.chat_id, edited, seen=told.changed_by)
+        (turn, *_) = on.events(TurnAssistant)
+        await on.append(TurnRetracted(turn_id=turn.id))
+        marked = [one for one in timeline.told(on.store.hot, on.chat_id) if one.outdated]
+        assert [one.scene.id for one in marked if one.scene] == [first]
+        assert await Rewriting(on.store, tmp_path).undo(on.chat_id) == ("turn.retracted",)
+        assert not [one for one in timeline.told(on.store.hot, on.chat_id) if one.outdated]
         on.check()

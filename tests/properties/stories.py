@@ -179,6 +179,8 @@ NAMES = {
     "from_turn_id": ("turn.user", "turn.assistant"),
     "memory_id": ("memory.written",),
     "scene_id": ("scene.opened",),
+    "summary_id": ("scene.summarized",),
+    "upto": ("turn.user", "turn.assistant"),
     "container_id": ("container.created",),
     "fact_id": ("edge.updated",),
 }

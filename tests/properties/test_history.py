@@ -31,7 +31,7 @@ def _told_again(db: apsw.Connection, chat_id: int, branch_id: int | None = None)
     """A chat's projections as a fold of what counts by definition."""
     folded = scratch(db)
     for one in Reckoning(db, chat_id, branch_id).counting():
-        project(folded, one)
+        project(folded, one, db)
     told = dump(folded, FOLDED)
     folded.close()
     return dict(told)

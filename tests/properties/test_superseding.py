@@ -105,7 +105,7 @@ def test_superseding_leaves_exactly_what_a_fold_of_the_remaining_log_gives(
     for one in log.everything(db):
         assert is_live(db, one.id) == (one.id not in fallen)
         if one.id not in fallen:
-            project(folded, one)
+            project(folded, one, db)
     assert dump(folded) == dump(db)
     assert rebuild.check(db) == []
     db.close()

@@ -14,6 +14,8 @@ PLAIN_NUMBERS = {
     "ChatPurged.vectors",
     "EdgeUpdated.affinity_delta",
     "EdgeUpdated.trust_delta",
+    "SceneEdited.begins",
+    "SceneEdited.ends",
     "OpeningEdge.affinity",
     "OpeningEdge.trust",
     "TokenUsage.prompt_tokens",

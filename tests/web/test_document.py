@@ -9,6 +9,8 @@ from openapi_spec_validator import validate as validate_document
 from store.events import (
     DigestWritten,
     MemoryWritten,
+    SceneClosed,
+    SceneSummarized,
     StoryEventPlanned,
     StoryPlan,
     ThreadOpened,
@@ -64,6 +66,7 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
         "/api/chats/{chat_id}/story-events/{story_event_id}/complete": {"gist": "We ate."},
         "/api/chats/{chat_id}/story-events/{story_event_id}/cancel": {},
         "/api/chats/{chat_id}/scenes/{scene_id}": {"seen": 0},
+        "/api/chats/{chat_id}/scenes/{scene_id}/quotes": {"owner_id": bot_id, "quotes": ["Yes."], "seen": 0},
         "/api/chats/{chat_id}/threads": {"title": "Who rang?"},
         "/api/chats/{chat_id}/threads/{thread_id}": {"seen": 0},
         "/api/chats/{chat_id}/threads/{thread_id}/close": {},
@@ -76,6 +79,8 @@ async def test_the_document_is_valid_and_every_answer_fits_it(site: Site) -> Non
     wake = StoryEventPlanned(plan=StoryPlan(title="A wake"))
     ids["story_event_id"], spare = str(await told.record(wake)), str(await told.record(wake))
     ids["scene_id"] = str((await site.client.get(f"/api/chats/{chat_id}/scenes")).json()[0]["id"])
+    await told.record(SceneClosed(scene_id=int(ids["scene_id"])))
+    await told.record(SceneSummarized(scene_id=int(ids["scene_id"]), owner_id=bot_id, summary="We met."))
     ids["thread_id"] = str(await told.record(ThreadOpened(title="The key")))
     kept = (await site.client.post(f"/api/chats/{chat_id}/snapshots", json={})).json()["file"]
     ids["file"] = kept

@@ -293,6 +293,32 @@ async def test_every_scene_can_be_put_in_other_words(site: Site) -> None:
     assert (empty.status_code, "text" in empty.text) == (422, True)
     assert (await sent(play, "story/told", **named, text="NEW WORDS")).status_code == 200
     assert (await sent(play, "story/told", **named, text="OTHERS")).status_code == 409
+    quoted = {"form": "quotes-1", "scene_id": str(over["id"]), "owner_id": str(told["owner_id"])}
+    quoted |= {"seen": str(told["quotes_by"])}
+    kept = await sent(play, "story/quotes", **quoted, quotes=f" One. \n\n{HOSTILE}\n")
+    assert (kept.status_code, ESCAPED in kept.text, HOSTILE in kept.text) == (200, True, False)
+    assert (await scenes())[0]["summaries"][0]["quotes"] == ["One.", HOSTILE]
+    for wrong, status, said in (
+        ({"quotes": "Two."}, 409, "changed meanwhile"),
+        ({"quotes": "x" * 2001}, 422, "quotes"),
+        ({"quotes": "\n".join("abcdefghijklmnopqrstu")}, 422, "21 lines"),
+        ({"owner_id": "999"}, 404, "999 tells nothing"),
+    ):
+        answer = await sent(play, "story/quotes", **(quoted | {"quotes": "Two."} | wrong))
+        assert (answer.status_code, said in answer.text) == (status, True), (wrong, answer.text)
+    over, running = await scenes()
+    for given, status, said in (
+        ({"begins": "soon"}, 422, "tells no time"),
+        ({"ends": "day 9, 12:00"}, 422, "day 2, 07:59 at the latest"),
+        ({"begins": "day 1, 23:00"}, 422, "too short"),
+        ({"begins": "day 1, 09:00", "weather": "hail"}, 200, "hail"),
+    ):
+        typed = {"form": f"scene-{over['id']}", "scene_id": str(over["id"]), "seen": str(over["changed_by"])}
+        answer = await sent(play, "story/scene", **(typed | given))
+        assert (answer.status_code, said in answer.text) == (status, True), (given, answer.text)
+    assert (await scenes())[0]["clock"] == 9 * 60
+    goes_on = {"scene_id": str(running["id"]), "seen": str(running["changed_by"]), "ends": "23:00"}
+    assert "goes on" in (await sent(play, "story/scene", form="x", **goes_on)).text
     assert (await sent(play, "story/around", form="around", seen="0", time="x" * 2001)).status_code == 422
     world = (await play.state())["world"]
     fog = {"form": "around", "time": world["time"], "weather": "fog", "seen": str(world["changed_by"])}

@@ -58,6 +58,17 @@ def test_scenes_are_listed_and_put_in_other_words(fabula: Fabula) -> None:
     shown = fabula("scenes", 3).stdout
     assert all(words in shown for words in ("First words", "The pier", "significant, by hand", "We met."))
     assert told["summary"] not in shown
+    assert "Changed." in fabula("quote-scene", 3, scene, "Ada", "Only me.", "[b]Lit.[/b]").stdout
+    assert "says the same" in fabula("quote-scene", 3, scene, "Ada", "Only me.", "[b]Lit.[/b]").stdout
+    moved = ("--begins", "11:30", "--ends", "day 1, 12:10", "--weather", "fog")
+    assert "Changed." in fabula("edit-scene", 3, scene, *moved).stdout
+    shown = fabula("scenes", 3).stdout
+    assert all(words in shown for words in ("“Only me.” “[b]Lit.[/b]”", "day 1, 11:30", "weather: fog"))
+    assert "Changed." in fabula("quote-scene", 3, scene, "Ada").stdout
+    assert "[b]" not in fabula("scenes", 3).stdout
+    late = refusal(fabula("edit-scene", 3, scene, "--ends", "day 3, 12:00"))
+    assert "at the latest" in str(late.hint)
+    assert "tells no time" in str(refusal(fabula("edit-scene", 3, scene, "--begins", "two hours later")))
     for wrong in ((scene, "--significance", 7), (scene, "--significance", "much"), (999, "--title", "x")):
         assert fabula("edit-scene", 3, *wrong).exit_code != 0
     assert "Those who do: Ada" in str(refusal(fabula("retell-scene", 3, scene, "Bea", "x")).hint)

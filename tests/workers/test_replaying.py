@@ -5,16 +5,19 @@ from pathlib import Path
 import pytest
 import trio
 
+from pipeline import wording
 from pipeline.context import Context
 from pipeline.desk import Desk
+from pipeline.recollections import Recollections
 from pipeline.replaying import replayable
 from pipeline.scenes import Scenes, Wording
 from pipeline.stage import Emits, Pipeline, Stage, stage
-from store import places, replays, views
+from store import places, replays, stale, views
 from store.errors import NotFound, Refused
 from store.events import (
     DecisionDefaulted,
     Event,
+    MemoryEdited,
     MemoryPinned,
     MemoryWritten,
     OutcomeSuperseded,
@@ -151,22 +154,49 @@ async def test_scenes_replayed_over_a_chat_lie_where_they_lay(tmp_path: Path) ->
 
         assert lie() == [0, 1, 1]
         scenes = Scenes(on.store)
-        for wording in (Wording(title="At sea"), Wording(significance=2), Wording(place="Dunes")):
+        for said in (Wording(title="At sea"), Wording(significance=2), Wording(place="Dunes")):
             last = places.scenes(on.store.hot, chat_id)[-1]
-            assert await scenes.edit(chat_id, last.id, wording, seen=last.changed_by)
+            assert await scenes.edit(chat_id, last.id, said, seen=last.changed_by)
+        (told,) = places.all_summaries(on.store.hot, chat_id)
+        fled = MemoryEdited(memory_id=told.memory_id or 0, text="We fled.")
+        assert await Recollections(on.store).memory(chat_id, fled, seen=told.changed_by)
+        assert await scenes.quotes(chat_id, told.scene_id, told.owner_id, ["Off!"], seen=told.quotes_by)
         found = replays.triggers(on.store.hot, chat_id, ["turn.user"], first=None, last=None)
         route = replayable(STAGES, "scene").route
-        await on.store.writer.submit(
-            lambda txn: replays.enqueue(txn.connection, route, chat_id, found, now=txn.now)
-        )
-        await on.settled()
+
+        async def replay() -> None:
+            await on.store.writer.submit(
+                lambda txn: replays.enqueue(txn.connection, route, chat_id, found, now=txn.now)
+            )
+            await on.settled()
+
+        await replay()
         assert lie() == [0, 1, 1]
+        (retold,) = places.all_summaries(on.store.hot, chat_id)
+        assert retold.id > told.id, "told anew, and put in the person's words"
+        assert (retold.summary, retold.quotes) == ("We fled.", ("Off!",))
         again = places.scenes(on.store.hot, chat_id)[-1]
         assert again.id > last.changed_by, "another scene, of which the person's words hold"
         assert (again.title, again.significance) == ("At sea", 2)
         assert places.place(on.store.hot, again.container_id or 0).container.name == "Dunes"
         assert len(rows(on.store.hot, "SELECT id FROM scene")) == 2
         assert len(rows(on.store.hot, "SELECT id FROM scene_summary")) == 1
+        on.check()
+
+        on.fake.judging = {}
+        await replay()
+        assert lie() == [0, 0, 0]
+        unheld = [wording.unheld(one, {1: "Ada"}) for one in stale.unheld(on.store.hot, chat_id)]
+        assert unheld[0] == "change of a scene: “At sea”"
+        assert unheld[-2:] == [
+            "correction of a memory of Ada: “We fled.”",
+            "change of the quotes of a scene of Ada: “Off!”",
+        ]
+        on.fake.judging = {"by You:\\nOff to the beach!": decides(moved)}
+        await replay()
+        (told,) = places.all_summaries(on.store.hot, chat_id)
+        assert (told.summary, told.quotes) == ("We fled.", ("Off!",))
+        assert stale.unheld(on.store.hot, chat_id) == []
         on.check()
 
 

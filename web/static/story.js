@@ -11,7 +11,7 @@ const PARTS = { // kind of event → the pieces that show it
   "thread.opened": ["threads"], "thread.updated": ["threads"], "thread.closed": ["threads"],
   "digest.written": ["digests"], "digest.edited": ["digests"], "digest.surfaced": ["digests"],
   "scene.opened": ["timeline"], "scene.closed": ["timeline"], "time.skipped": ["timeline", "threads"],
-  "scene.edited": ["timeline"], "scene.summarized": ["timeline"], "memory.edited": ["timeline"],
+  "scene.edited": ["timeline"], "scene.quotes_edited": ["timeline"], "scene.summarized": ["timeline"], "memory.edited": ["timeline"],
   "container.changed": ["timeline"], "significance.scored": ["timeline"], "world.changed": ["timeline"],
   "you.changed": ["events", "threads", "digests", "timeline"],
   "turn.user": ["timeline"], "turn.assistant": ["timeline"], "outcome.superseded": ["events", "threads", "digests", "timeline"],
