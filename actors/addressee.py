@@ -5,6 +5,7 @@ names one of two it is the one named, without asking a model; else the classifie
 answers where it cannot. A tick of auto-mode gives the floor to the bot that did not speak last.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, Field
@@ -17,6 +18,7 @@ from pipeline.prompt.ooc import strip_ooc
 from pipeline.stage import DECIDE, Emits, Lane, stage
 from pipeline.whom import named_in
 from store import meanwhile, views
+from store.errors import NotFound
 from store.events import AutoTicked, Event, FloorGiven, TurnUser
 from store.views import Chat
 
@@ -47,18 +49,31 @@ async def addressee(event: Event[TurnUser | AutoTicked], ctx: Context) -> Emits:
             yield _whose_turn(ctx, chat, event.payload.turn_id)
         return
     turn = cast("Event[TurnUser]", event)
-    if len(chat.bots) < 2:
-        only = chat.bots[0] if chat.bots else chat.host_id
-        yield FloorGiven(turn_id=turn.id, speaker_id=only, reason="nobody else is present")
+    there = _there(ctx, chat, turn.id)
+    if len(there) < 2:
+        yield FloorGiven(turn_id=turn.id, speaker_id=_first(chat, there), reason="nobody else is present")
         return
-    known = [views.bot(ctx.db, bot_id) for bot_id in chat.bots]
+    known = [views.bot(ctx.db, bot_id) for bot_id in there]
     named = named_in(strip_ooc(turn.payload.text), {bot.id: (bot.name, *bot.aliases) for bot in known})
     if len(named) == 1:
         yield FloorGiven(turn_id=turn.id, speaker_id=min(named), reason="the turn names no other")
         return
     moment = moment_of(ctx, turn.id)
-    judged = UNCLEAR if moment is None else await _asked(ctx, chat, moment)
-    yield _floor(turn.id, views.chat(ctx.db, chat.id), judged)
+    judged = UNCLEAR if moment is None else await _asked(ctx, there, moment)
+    yield _floor(ctx, turn.id, judged)
+
+
+def _there(ctx: Context, chat: Chat, turn_id: int) -> tuple[int, ...]:
+    """The bots that are here now and heard the turn: whoever has come in since has nothing to answer."""
+    try:
+        heard = views.turn(ctx.db, turn_id).present
+    except NotFound:
+        return chat.bots  # it does not count any more, and nor does what is found here
+    return tuple(one for one in chat.bots if one in heard)
+
+
+def _first(chat: Chat, there: Sequence[int]) -> int:
+    return next(iter((*there, *chat.bots)), chat.host_id)
 
 
 def _ended(ctx: Context, tick_id: int) -> bool:
@@ -75,19 +90,20 @@ def _whose_turn(ctx: Context, chat: Chat, turn_id: int) -> FloorGiven:
     return FloorGiven(turn_id=turn_id, speaker_id=speaker_id, reason="goes on by itself", unprompted=True)
 
 
-def _floor(turn_id: int, chat: Chat, judged: Answerer) -> FloorGiven:
+def _floor(ctx: Context, turn_id: int, judged: Answerer) -> FloorGiven:
     """Who was chosen may have left meanwhile."""
+    chat = views.chat(ctx.db, ctx.claim.chat_id)
+    there = _there(ctx, chat, turn_id)
     wanted = chat.guest_id if judged.who == "guest" else chat.host_id
-    if wanted is not None and wanted in chat.bots:
+    if wanted is not None and wanted in there:
         reason, confidence = clipped(judged.reason), judged.confidence
         return FloorGiven(turn_id=turn_id, speaker_id=wanted, reason=reason, confidence=confidence)
-    left = chat.bots[0] if chat.bots else chat.host_id
-    return FloorGiven(turn_id=turn_id, speaker_id=left, reason="whoever was meant has left")
+    return FloorGiven(turn_id=turn_id, speaker_id=_first(chat, there), reason="whoever was meant has left")
 
 
-async def _asked(ctx: Context, chat: Chat, moment: Moment) -> Answerer:
+async def _asked(ctx: Context, there: Sequence[int], moment: Moment) -> Answerer:
     names = moment.names
-    host, guest = (views.bot(ctx.db, one).name for one in (chat.bots[0], chat.bots[1]))
+    host, guest = (views.bot(ctx.db, one).name for one in there)
     task = TASK.format(you=names[moment.speaker_id], host=host, guest=guest)
     heard = dialogue(ctx, moment, room=ROOM)
     return await decide(ctx, Answerer, question(task, heard.text), default=UNCLEAR, at_once=True)

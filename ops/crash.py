@@ -103,7 +103,7 @@ def crash_auto(kills: int, chance: random.Random) -> dict[str, object]:
     with tempfile.TemporaryDirectory(prefix="fabula-crash-", dir=PLACE) as name, fake_model() as model:
         data = Path(name)
         narrate_with(data, model)
-        with served(data) as server, httpx.Client(base_url=server.address) as client:
+        with served(data) as server, httpx.Client(base_url=server.address, timeout=START_LIMIT_S) as client:
             ada, bea = (client.post("/api/bots", json={"name": one}).json()["id"] for one in ("Ada", "Bea"))
             chat_id = client.post("/api/chats", json={"host_id": ada, "guest_id": bea}).json()["id"]
             client.post(f"/api/chats/{chat_id}/turns", json={"text": "Ada, go on."})
@@ -139,7 +139,7 @@ def _check_auto(db: apsw.Connection, books: Books) -> tuple[int, int]:
 
 
 def _begin(data: Path) -> list[int]:
-    with served(data) as server, httpx.Client(base_url=server.address) as client:
+    with served(data) as server, httpx.Client(base_url=server.address, timeout=START_LIMIT_S) as client:
         bot = client.post("/api/bots", json={"name": "Ada"}).json()["id"]
         return [client.post("/api/chats", json={"host_id": bot}).json()["id"] for _ in range(CHATS)]
 

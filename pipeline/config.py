@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import tomlkit
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from pipeline.config_endpoints import known, secrets_of
+from pipeline.config_endpoints import check_embeds, known, secrets_of
 from pipeline.config_file import parsed, validated
 from pipeline.config_paths import DataPaths
 from pipeline.config_sections import (
@@ -123,11 +123,7 @@ def _embedder(
     if name not in read.endpoint and name == OFF:
         return OFF
     found = _named(name, read, "embed", secrets, environ, paths)
-    if found.kind == "embedded" or not found.model:
-        raise Invalid(
-            f"{paths.config}: [profile] embed names the endpoint {name!r}, which names no embedding model.",
-            hint=f"Set `model` under [endpoint.{name}] to an embedding model of that server.",
-        )
+    check_embeds(name, read.endpoint[name], paths)
     return found
 
 

@@ -18,7 +18,7 @@ from pipeline.config_paths import DataPaths
 from pipeline.config_sections import EndpointSecrets, EndpointSection, File, Secrets
 from pipeline.inference.endpoints import LOOPBACK, Profile
 from pipeline.inference.lines import checked_key
-from store.errors import Conflict
+from store.errors import Conflict, Invalid
 
 _IT = "The endpoint"
 
@@ -128,11 +128,21 @@ def save_endpoint(
     _put(_table_of(document, name), section)
     if make_narrator:
         document.setdefault("profile", tomlkit.table())["narrate"] = name
-    validated(File, document, paths.config)
+    if validated(File, document, paths.config).profile.embed == name:
+        check_embeds(name, section, paths)
     _profile(name, section, SecretStr(key) if key else None, paths)
     if key:
         _save_key(paths, name, checked_key(key))
     write_whole(paths.config, tomlkit.dumps(document), 0o644)
+
+
+def check_embeds(name: str, section: EndpointSection, paths: DataPaths) -> None:
+    """Raises Invalid where an endpoint that is to embed cannot."""
+    if section.kind == "embedded" or not section.model:
+        raise Invalid(
+            f"{paths.config}: [profile] embed names the endpoint {name!r}, which names no embedding model.",
+            hint=f"Set `model` under [endpoint.{name}] to an embedding model of that server.",
+        )
 
 
 def _table_of(document: tomlkit.TOMLDocument, name: str) -> MutableMapping[str, Any]:

@@ -139,7 +139,7 @@ def _words(db: apsw.Connection, chat_id: int, seen_from: live.LiveSet, turn_id: 
 
 
 def alternatives(db: apsw.Connection, chat_id: int, turn_ids: Sequence[int]) -> Mapping[int, tuple[int, ...]]:
-    """For those of the turns that have others beside them: all on the lineage, the first one first."""
+    """For those of the turns that have others beside them on the lineage: all of these, the first first."""
     firsts = live.first_alternatives(db, chat_id)
     if not firsts:
         return {}
@@ -148,11 +148,11 @@ def alternatives(db: apsw.Connection, chat_id: int, turn_ids: Sequence[int]) -> 
     for alternative, first in firsts.items():
         groups.setdefault(first, [first]).append(alternative)
     found = {turn_id: groups.get(firsts.get(turn_id, turn_id), []) for turn_id in turn_ids}
-    return {
+    on_lineage = {
         turn_id: tuple(one for one in group if _on_lineage(db, live_set, one))
         for turn_id, group in found.items()
-        if group
     }
+    return {turn_id: group for turn_id, group in on_lineage.items() if group not in ((), (turn_id,))}
 
 
 def _on_lineage(db: apsw.Connection, live_set: live.LiveSet, turn_id: int) -> bool:

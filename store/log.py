@@ -1,15 +1,16 @@
 """Reading the log: single events, and everything after a position in order."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 
 from store import events
 from store.errors import NotFound
-from store.events import Event
+from store.events import Event, Payload
 from store.rows import Row, row, rows
 
+P = TypeVar("P", bound=Payload)
 COLUMNS = "id, chat_id, branch_id, kind, schema, payload, cause_id, run_id, ordinal, recorded_at"
 PAGE = 500
 
@@ -102,6 +103,17 @@ def by_hand(db: apsw.Connection, chat_id: int, kinds: Sequence[str]) -> list[Eve
         db,
         f"SELECT {COLUMNS} FROM event WHERE chat_id = ? AND kind IN ({marks}) AND run_id IS NULL ORDER BY id",
         (chat_id, *kinds),
+    )
+    return [event_of(one) for one in found]
+
+
+def newest(db: apsw.Connection, chat_id: int, kind: type[P], *, after: int) -> list[Event[P]]:
+    """Events of one kind in a chat after a position, the newest first, whether they count or not."""
+    found = rows(
+        db,
+        f"SELECT {COLUMNS} FROM event INDEXED BY event_kind WHERE chat_id = ? AND kind = ? AND id > ?"
+        " ORDER BY id DESC",
+        (chat_id, kind.kind, after),
     )
     return [event_of(one) for one in found]
 

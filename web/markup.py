@@ -19,6 +19,8 @@ _ASIDE = re.compile("\ue000(\\d+)\ue001")
 _PIECE = re.compile("(<[^>]*>)")
 """Tags and the text between them; the parser leaves no `>` in an attribute."""
 _EMPTY = re.compile(r"<(\w+)[^>]*></\1>")
+_DEPTH = 3
+"""How deep in each other tags are looked for that are left without a word; more is nobody's prose."""
 _BEGIN, _END, _HIT, _OVER = "\ue002", "\ue003", "\ue004", "\ue005"
 """Stand in a text where what is shown of it begins and ends, and around what was looked for: characters that
 are part of a word to the parser, so that no asterisk beside them means anything else."""
@@ -69,8 +71,8 @@ def excerpt(text: str, begin: int, end: int, hits: Sequence[tuple[int, int]] = (
     if begin and _BEGIN not in html:  # in the middle of a link's address, which is not shown
         html = escape(marked)
     shown = "".join(_between(html, not begin)).replace(_HIT, "<mark>").replace(_OVER, "</mark>")
-    while (fuller := _EMPTY.sub("", shown)) != shown:
-        shown = fuller
+    for _ in range(_DEPTH):
+        shown = _EMPTY.sub("", shown)
     told = nh3.clean(shown, tags=_TAGS_OF_A_LINE, attributes=_ATTRIBUTES).strip()
     return f"{'…' if begin else ''}{told}{'…' if end < len(text) else ''}"
 

@@ -106,23 +106,24 @@ def main() -> None:
     try:
         logs.configure(os.environ)
         app()
-    except* FabulaError as group:
-        _explain_first(group)
-    except* pydantic.ValidationError as group:
-        _explain_first(group)
-    except* OSError as group:
-        _explain_first(group)
+    except (FabulaError, pydantic.ValidationError, OSError, BaseExceptionGroup) as error:
+        first: BaseException = error
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        told = _foreseen(first)
+        if told is None:
+            raise
+        explain(told)
+        sys.exit(1)  # not within `except*`: Python before 3.11.4 wraps it in a group, and traces that
 
 
-def _explain_first(group: BaseExceptionGroup[BaseException]) -> None:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
+def _foreseen(error: BaseException) -> FabulaError | None:
+    """What went wrong, as a person is told; None where nobody could foresee it."""
+    if isinstance(error, FabulaError):
+        return error
     if isinstance(error, pydantic.ValidationError):
-        error = misfit(error)
+        return misfit(error)
     if isinstance(error, OSError):
         what = f"{error.filename}: {error.strerror}." if error.filename else f"{error}."
-        error = StoreFailed(what, hint="Check the path, its permissions and the disk.")
-    if isinstance(error, FabulaError):
-        explain(error)
-    sys.exit(1)
+        return StoreFailed(what, hint="Check the path, its permissions and the disk.")
+    return None

@@ -25,7 +25,7 @@ def drain(
     data: Data = None,
     stage: StageOption = None,
     chat: ChatOption = None,
-    timeout: Annotated[float | None, typer.Option(help="Give up after so many seconds.")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Give up after so many seconds.")] = None,
     model: Model = None,
 ) -> None:
     """Work until nothing is pending; exit 1 if runs are left or dead."""

@@ -46,9 +46,7 @@ def story(chat: Chat, data: Data = None, as_json: Json = False) -> None:
             "thread": one.title,
             "stands": one.resolution if one.closed_by is not None else one.summary,
             "known to": ", ".join(names.get(other, str(other)) for other in one.known_to),
-            "unmoved for": "closed"
-            if one.closed_by is not None
-            else story_time.span(found.stale_minutes(one)),
+            "unmoved for": _stale(found, one),
         }
         for one in found.threads
     ]
@@ -84,6 +82,8 @@ def _plan(file: Path) -> StoryPlan:
         raise Invalid(f"{file} cannot be read: {error.strerror}.", hint="Name a file with a plan.") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise Invalid(f"{file} is no JSON: {error}.", hint="Write the plan as one JSON object.") from error
+    except RecursionError as error:
+        raise Invalid(f"{file} is nested too deeply.", hint="Write the plan as one JSON object.") from error
 
 
 def start_event(chat: Chat, event: EventId, data: Data = None) -> None:

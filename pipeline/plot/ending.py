@@ -127,7 +127,8 @@ def _gone(event: StoryEvent, standing: Standing, kept: Mapping[str, Collection[i
         return
     dead = [prop for prop in props if prop not in kept]
     for who, state in tuple(standing.states.items()):
-        yield from _without(state, dead, [prop for prop in props if who not in kept.get(prop, ())])
+        not_theirs = [prop for prop in props if who not in kept.get(prop, ())]
+        yield from _without(state, standing.left_off.get(who, ""), dead, not_theirs)
     for container_id, held in tuple(standing.places.items()):
         slots = tuple(slot for slot in held.slots if not _any(slot, dead))
         if slots != held.slots:
@@ -135,7 +136,9 @@ def _gone(event: StoryEvent, standing: Standing, kept: Mapping[str, Collection[i
             yield ContainerChanged(container_id=container_id, container=told)
 
 
-def _without(state: EntityState, dead: Sequence[str], not_theirs: Sequence[str]) -> Iterator[Payload]:
+def _without(
+    state: EntityState, left_off: str, dead: Sequence[str], not_theirs: Sequence[str]
+) -> Iterator[Payload]:
     lost = tuple(thing for thing in state.inventory if _any(thing, not_theirs))
     if lost:
         yield InventoryChanged(entity_id=state.entity_id, lost=lost)
@@ -143,6 +146,8 @@ def _without(state: EntityState, dead: Sequence[str], not_theirs: Sequence[str])
     if (activity, slot) != (None, None):
         stays = state.activity if activity is None else activity
         yield ActivityChanged(entity_id=state.entity_id, activity=stays, slot=slot)
+    elif _any(left_off, dead):
+        yield ActivityChanged(entity_id=state.entity_id, activity="", slot="")
     mood, goals, status = (_cleared(one, dead) for one in (state.mood, state.goals, state.status))
     if (mood, goals, status) != (None, None, None):
         yield EntityChanged(entity_id=state.entity_id, mood=mood, goals=goals, status=status)

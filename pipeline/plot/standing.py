@@ -4,12 +4,12 @@ One story event may end what another has just begun, in the same commit; so what
 know of the first before either is folded.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import apsw
 
-from store import places, plot, relations, without
+from store import live, log, places, plot, relations, without
 from store.events import (
     ActivityChanged,
     Container,
@@ -28,19 +28,24 @@ from store.relations import EntityState
 
 @dataclass
 class Standing:
-    """`events` are the story events that are open; `over` those that are about to be completed."""
+    """`events` are the story events that are open; `over` those that are about to be completed. `left_off` is
+    what they did, since the first of these began, whose doing a new scene has put away: it comes back where
+    the scene is taken back."""
 
     states: dict[int, EntityState]
     places: dict[int, Container]
     events: dict[int, StoryEvent]
     over: set[int] = field(default_factory=set)
+    left_off: dict[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, db: apsw.Connection, chat_id: int) -> "Standing":
+        states, events = relations.states(db, chat_id), plot.open_story_events(db, chat_id)
         return cls(
-            relations.states(db, chat_id),
+            states,
             {one.id: one.container for one in places.places(db, chat_id)},
-            {one.id: one for one in plot.open_story_events(db, chat_id)},
+            {one.id: one for one in events},
+            left_off=_left_off(db, chat_id, states, events),
         )
 
     def going_besides(self, event: StoryEvent) -> list[StoryEvent]:
@@ -101,3 +106,19 @@ def _after(state: EntityState, change: InventoryChanged | ActivityChanged | Enti
         goals=state.goals if change.goals is None else change.goals,
         status=state.status if change.status is None else change.status,
     )
+
+
+def _left_off(
+    db: apsw.Connection, chat_id: int, states: Mapping[int, EntityState], events: Iterable[StoryEvent]
+) -> dict[int, str]:
+    """The last words on what those did who do nothing now, as far back as anything that goes on began."""
+    begun = [one.started_by for one in events if one.state == "active" and one.started_by is not None]
+    found: dict[int, str] = {}
+    if not begun:
+        return found
+    for event in log.newest(db, chat_id, ActivityChanged, after=min(begun)):
+        did = event.payload
+        state = states.get(did.entity_id)
+        if state is not None and not (state.activity or state.slot) and live.is_live(db, event.id):
+            found.setdefault(did.entity_id, f"{did.activity} {did.slot or ''}")
+    return found

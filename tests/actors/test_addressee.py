@@ -119,6 +119,23 @@ async def test_a_guest_who_leaves_while_it_is_decided_is_not_given_the_floor(tmp
         played.check()
 
 
+async def test_a_guest_who_came_in_since_does_not_answer_what_it_has_not_heard(tmp_path: Path) -> None:
+    slow = decides({"who": "guest"}).model_copy(update={"stall_after": 0})
+    async with table(
+        tmp_path / "chat.db", "addressee", guest={}, judging={ADDRESSEE: slow}, narrate=replies("Well.")
+    ) as played:
+        await played.send("Look at that!")
+        await played.fake.decided(1)
+        await played.send("Where is Cy?")
+        await played.remove_guest()
+        await played.add_guest("Cy")
+        await played.fake.release()
+        await played.settled()
+        assert [one.speaker_id for one in played.told(FloorGiven)] == [played.host_id, played.host_id]
+        assert len(played.fake.decisions) == 1
+        played.check()
+
+
 def test_it_runs_with_the_play_and_on_the_clock_of_its_decision() -> None:
     (stage,) = (one for one in actors.ALL if one.name == "addressee")
     assert stage.lane is Lane.PLAY

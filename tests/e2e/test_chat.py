@@ -66,12 +66,18 @@ def _played(tab: Callable[..., Page], fake: FakeProcess, chat: str) -> None:
         expect(page.locator("#turns .turn")).to_have_count(2, timeout=WAIT_MS)
 
     # nothing moves when a form is opened
+    address = chat.rpartition("/chats/")[0]
+    calm(address)
     for page in (first, second):
         for details in ("#way-skip", "#way-auto", "#way-meanwhile", "details.more"):
             unmoved(page, details)
 
     # another name, in both tabs at once; undone by key, and nothing more to undo
-    first.get_by_text("Your name…").click()
+    for page in (second, first):
+        page.locator("details.more > summary").click()
+        page.get_by_role("link", name="Your name").click()
+        expect(page.locator("#you-name")).to_be_focused(timeout=WAIT_MS)
+    second.get_by_role("button", name="Close").click()
     first.locator("#you-name").fill("Wren")
     first.locator("#edit-you").get_by_role("button", name="Save").click()
     for page in (first, second):
@@ -105,7 +111,6 @@ def _played(tab: Callable[..., Page], fake: FakeProcess, chat: str) -> None:
     expect(first.locator("#turns .you").last.get_by_role("button", name="have it answered")).to_have_count(0)
 
     # a turn whose reply was taken out is answered after all, by the key that tells a reply again
-    address = chat.rpartition("/chats/")[0]
     calm(address)
     act(first, 3, "retract…")
     first.get_by_role("button", name="Retract", exact=True).click()

@@ -12,6 +12,7 @@ import pytest
 
 from store.store import open_store
 from tests.processes import FABULA, fake_process, narrate_with, run_fabula, server
+from tests.settling import LIMIT_S
 
 pytestmark = pytest.mark.slow
 
@@ -120,7 +121,7 @@ def test_a_config_with_an_unknown_key_names_it(tmp_path: Path) -> None:
 def test_sigterm_ends_a_server_in_mid_stream_within_five_seconds_and_keeps_the_text(tmp_path: Path) -> None:
     with fake_process(pace_ms=20, tokens=1000) as fake:
         narrate_with(tmp_path, fake.base_url)
-        with server(tmp_path) as running, httpx.Client(base_url=running.address) as client:
+        with server(tmp_path) as running, httpx.Client(base_url=running.address, timeout=LIMIT_S) as client:
             bot = client.post("/api/bots", json={"name": "Ada"}).json()["id"]
             chat = client.post("/api/chats", json={"host_id": bot}).json()["id"]
             client.post(f"/api/chats/{chat}/turns", json={"text": "Talk."})
@@ -138,7 +139,10 @@ def test_sigterm_ends_a_server_in_mid_stream_within_five_seconds_and_keeps_the_t
 def test_a_worker_serves_a_page_that_does_not_work_itself(tmp_path: Path) -> None:
     with fake_process(pace_ms=5) as fake:
         narrate_with(tmp_path, fake.base_url)
-        with server(tmp_path, "--no-workers") as running, httpx.Client(base_url=running.address) as client:
+        with (
+            server(tmp_path, "--no-workers") as running,
+            httpx.Client(base_url=running.address, timeout=LIMIT_S) as client,
+        ):
             bot = client.post("/api/bots", json={"name": "Ada"}).json()["id"]
             chat = client.post("/api/chats", json={"host_id": bot}).json()["id"]
             worker = subprocess.Popen([*FABULA, "worker", "--data", str(tmp_path)], env={**os.environ})

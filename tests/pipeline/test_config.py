@@ -174,6 +174,16 @@ def test_an_endpoint_that_could_not_be_used_is_not_saved(paths: DataPaths) -> No
     assert not paths.secrets.exists()
 
 
+def test_the_model_that_embeds_is_not_taken_away(paths: DataPaths) -> None:
+    there = EndpointSection(base_url="http://a.test/v1", model="small")
+    save_endpoint(paths, "main", there, make_narrator=False)
+    with paths.config.open("a", encoding="utf-8") as config:
+        config.write("[profile]\nembed = 'main'\n")
+    with pytest.raises(Invalid, match="names no embedding model"):
+        save_endpoint(paths, "main", there.model_copy(update={"model": ""}), make_narrator=False)
+    assert isinstance(load(paths, {}).embed, Profile)
+
+
 @pytest.mark.parametrize("key", ["half \ud800", "two\nlines", "sk–typographic"])
 def test_a_key_that_is_none_is_not_kept(paths: DataPaths, key: str) -> None:
     with pytest.raises(Invalid, match="API key has characters"):

@@ -376,3 +376,15 @@ TestLife.settings = settings(max_examples=40, stateful_step_count=25, deadline=N
 def test_a_long_life_of_story_events() -> None:
     long = settings(max_examples=1_000, stateful_step_count=15, deadline=None)
     run_state_machine_as_test(Life, settings=long)
+
+
+def test_what_a_new_scene_put_away_does_not_come_back_with_the_old_one() -> None:
+    """The rare story of a machine: over while nobody did anything, and then the new scene was taken back."""
+    life = Life()
+    life.plan(at=0, kind="none", expires=None, given=None, which=0, at_once=True)
+    life.handle(which=0, who=1, how={"does"})
+    life.skip(minutes=10, moves=True)
+    life.cancel(which=0)
+    life.go_back(which=1, how="undo")
+    life.a_prompt_tells_of_what_goes_on_and_of_nothing_that_is_over()
+    life.teardown()

@@ -99,7 +99,10 @@ async def open_site(
             await serve(app, listener, shutdown.wait, task_status=task_status)
             served.set()
 
-        async with trio.open_nursery() as nursery, httpx.AsyncClient(base_url=address) as client:
+        async with (
+            trio.open_nursery() as nursery,
+            httpx.AsyncClient(base_url=address, timeout=LIMIT_S) as client,
+        ):
             await nursery.start(until_served)
             yield Site(client, fake, program, address, shutdown, served)
             program.engine.feed.close()

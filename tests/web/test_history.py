@@ -241,3 +241,4 @@ async def test_an_older_reply_is_told_again_in_a_branch(site: Site) -> None:
     await site.settled()
     await site.client.post(f"/api/chats/{chat_id}/branches/{chat_id}", json={"active": True})
     assert await _texts(site, chat_id) == ["Turn 1", "The lamp is lit.", "Turn 2", "It burns."]
+    assert [one["alternatives"] for one in await _turns(site, chat_id)] == [[], [], [], [], []]

@@ -49,3 +49,10 @@ def test_an_emphasis_is_shown_where_it_begins_or_ends_outside() -> None:
     )
     assert shortened("[go](https://example.org) **on**", 99) == "go <strong>on</strong>"
     assert shortened("", 9) == ""
+
+
+def test_a_wall_of_marks_is_cut_in_time() -> None:
+    for mark in ("*", "[", "((", "_", "`", "**a"):
+        wall = mark * (100_000 // len(mark))
+        assert shortened(wall, 10_000)
+        assert excerpt(wall, 50_000, 50_220, ((50_100, 50_101),))

@@ -56,4 +56,6 @@ def test_a_story_event_and_a_thread_from_the_command_line(fabula: Fabula, tmp_pa
     assert story(fabula)["threads"][0]["resolution"] == "The wind."
     file.write_text("{")
     assert "is no JSON" in str(refusal(fabula("plan", 2, file)))
+    file.write_text("[" * 100_000)
+    assert "nested too deeply" in str(refusal(fabula("plan", 2, file)))
     assert "cannot be read" in str(refusal(fabula("plan", 2, tmp_path / "none.json")))

@@ -79,6 +79,12 @@ def test_what_no_database_holds_is_refused_by_name(arguments: tuple[str, ...], w
     assert words in refusal(result).message
 
 
+@pytest.mark.parametrize("seconds", ["-1", "nan"])
+def test_nobody_waits_for_less_than_no_time(seconds: str) -> None:
+    result = CliRunner().invoke(app, ["drain", f"--timeout={seconds}"])
+    assert (result.exit_code, "--timeout" in result.stderr) == (2, True)
+
+
 def test_a_chat_that_has_not_begun_is_listed_as_json(fabula: Fabula, tmp_path: Path) -> None:
     with server(tmp_path, "--no-workers") as serving:
         proposed = {"host_id": 1, "opening": "A train at night."}

@@ -34,6 +34,19 @@ opener.addEventListener("click", () => {
 document.getElementById("drawer-close").addEventListener("click", () => { hide(); if (wide.matches) remember("closed"); });
 drawer.addEventListener("click", (event) => { if (event.target === drawer && drawer.matches(":modal")) hide(); });
 wide.addEventListener("change", () => { if (drawer.open) { drawer.close(); if (wide.matches) show(); } });
+// what you are called is asked for from elsewhere, too: the form is here, once the drawer has its pieces
+const askName = () => {
+  const edit = document.getElementById("edit-you");
+  if (!edit) { parts.addEventListener("htmx:afterSettle", askName, { once: true }); return; }
+  edit.open = true;
+  edit.querySelector("#you-name").focus();
+};
+document.getElementById("you-link")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  event.target.closest("details").open = false;
+  if (!drawer.open) show();
+  askName();
+});
 document.getElementById("drawer-link").hidden = true;
 opener.hidden = false;
 

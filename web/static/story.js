@@ -13,6 +13,7 @@ const PARTS = { // kind of event → the pieces that show it
   "scene.opened": ["timeline"], "scene.closed": ["timeline"], "time.skipped": ["timeline", "threads"],
   "scene.edited": ["timeline"], "scene.quotes_edited": ["timeline"], "scene.summarized": ["timeline"], "memory.edited": ["timeline"],
   "container.changed": ["timeline"], "significance.scored": ["timeline"], "world.changed": ["timeline"],
+  "you.changed": ["events", "threads", "digests", "timeline"],
   "turn.user": ["timeline"], "turn.assistant": ["timeline"], "outcome.superseded": ["events", "threads", "digests", "timeline"],
 };
 const EVERY_PART = ["events", "threads", "digests", "timeline"];
