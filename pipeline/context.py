@@ -21,9 +21,6 @@ from store import log, views
 from store.events import MAX_TEXT_CHARS, Payload
 from store.ledger import Claim
 from store.store import Store
-from store.txn import Txn
-
-CHECKPOINT_S = 0.1
 
 
 class Interrupted(Exception):
@@ -107,14 +104,12 @@ class Context:
 
 @dataclass
 class Writing:
-    """A text on its way: each piece is published at once and checkpointed about ten times a second, so that
-    a viewer in another process, a late tab and the recovery after a crash all find it."""
+    """A text on its way: each piece is published at once."""
 
     ctx: Context
     speaker_id: int
     text: str = ""
     _begun: str = ""
-    _checkpointed_at: float = -1.0
 
     @property
     def full(self) -> bool:
@@ -142,24 +137,6 @@ class Writing:
             return
         self.ctx.feed.say(self.ctx.claim, self.speaker_id, piece)
         self.text += piece
-        now = trio.current_time()
-        if now - self._checkpointed_at >= CHECKPOINT_S:
-            self._checkpointed_at = now
-            self.ctx.store.writer.post(checkpoint(self.ctx.claim, self.speaker_id, self.text))
-
-
-def checkpoint(claim: Claim, speaker_id: int, text: str) -> Callable[[Txn], None]:
-    """Keep the text so far beside the log, unless the claim has passed to somebody else."""
-
-    def step(txn: Txn) -> None:
-        txn.execute(
-            "INSERT INTO partial(run_id, chat_id, token, speaker_id, text)"
-            " SELECT ?1, ?2, ?3, ?4, ?5 FROM run WHERE id = ?1 AND state = 'running' AND token = ?3"
-            " ON CONFLICT (run_id) DO UPDATE SET token = ?3, text = ?5",
-            (claim.run_id, claim.chat_id, claim.token, speaker_id, text),
-        )
-
-    return step
 
 
 def told(what: str, means: str, do: str, detail: str) -> str:

@@ -15,6 +15,7 @@ import apsw
 import trio
 
 from pipeline.items import PING, Item, Rest, Sink, item_of, run_item
+from pipeline.partials import Partials
 from store import live, log, queries
 from store.ledger import Claim
 from store.store import Store
@@ -136,6 +137,7 @@ class Feed:
         self._subscribers: dict[int, set[Subscription]] = {}
         self._texts: dict[int, _Text] = {}
         self._runs: dict[int, dict[int, str]] = {}
+        self._partials = Partials(store.writer)
         self._position = 0
         self._closed = False
         self._news = trio.Event()
@@ -146,7 +148,12 @@ class Feed:
         self._news.set()
 
     async def run(self) -> None:
-        """Tail the log until cancelled."""
+        """Tail the log, and keep what is being written here, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._partials.run)
+            await self._follow()
+
+    async def _follow(self) -> None:
         while True:
             await self._news.wait()
             self._news = trio.Event()
@@ -183,10 +190,12 @@ class Feed:
         if known is None or known.attempt != claim.token:
             known = self._begun(claim.run_id, claim.event_id, claim.chat_id, claim.token, speaker_id)
         self._grow(claim.run_id, known, text)
+        self._partials.keep(claim, speaker_id, known.text)
 
     def fall_silent(self, claim: Claim) -> None:
         """The text is in the log now, or given up."""
         self._texts.pop(claim.run_id, None)
+        self._partials.drop(claim)
 
     def standing(self, chat_id: int) -> Iterator[Item]:
         """What a new subscriber must know besides the log."""

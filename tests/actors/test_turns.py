@@ -12,7 +12,7 @@ from pipeline.inference.lines import Patience
 from pipeline.inference.types import Capabilities, Endpoint
 from pipeline.opened import Opened
 from pipeline.stage import Lane
-from store import relations, views
+from store import queries, relations, views
 from store.events import (
     YOU,
     ActivityChanged,
@@ -35,7 +35,7 @@ from tests.actors.bench import (
 )
 from tests.fakes.behaviour import Behaviour, answers, decides, drops, says, stalls
 from tests.pipeline.inference import HASTY, upstream
-from tests.settling import LIMIT_S
+from tests.settling import LIMIT_S, until
 
 RIGHT = {
     ADDRESSEE: decides({"who": "guest", "confidence": 1, "reason": "asked"}),
@@ -190,3 +190,17 @@ async def test_you_have_edges_of_your_own_and_no_memories(tmp_path: Path) -> Non
         await played.say("Ada?")
         assert await remembered_by(played, YOU) == []
         assert relations.edge(played.store.hot, played.chat_id, YOU, played.guest_id).affinity > 0
+
+
+async def test_what_was_shown_is_kept_also_when_the_model_falls_silent_after_it(tmp_path: Path) -> None:
+    """No further token comes that could take it along."""
+    shown = "w0 w1 w2 w3 w4 w5 w6 w7"
+    async with empty_table(tmp_path / "chat.db", "addressee", "narrate") as on:
+        await on.start(await on.bot("Ada"))
+        on.fake.script(stalls(8, ping_ms=20))
+        await on.send("Ada?")
+        db = on.store.hot
+        await until(on.store, lambda: [one.text for one in queries.partials(db, on.chat_id)] == [shown])
+        await on.play.stop(on.chat_id)
+        await on.settled()
+        assert on.told(TurnAssistant)[-1].text == shown

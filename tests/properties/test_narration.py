@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from actors import ALL
-from pipeline.context import checkpoint
 from pipeline.inference.endpoints import Profile
 from pipeline.inference.errors import EndpointFailed
 from pipeline.inference.types import Capabilities, Chunk, Heard, Request, Sent, ignored, unheard
 from pipeline.opened import Opened
+from pipeline.partials import checkpoint
 from pipeline.stage import Lane, Pipeline
 from store import interventions, ledger, queries, rebuild
 from store.errors import ErrorClass

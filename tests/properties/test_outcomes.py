@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.context import Context, checkpoint
+from pipeline.context import Context
 from pipeline.endpoints import Endpoints
 from pipeline.feed import Feed
 from pipeline.inference.errors import EndpointFailed
+from pipeline.partials import checkpoint
 from pipeline.stage import Emits, Lane, Pipeline, stage
 from pipeline.tokens import TokenCounter
 from store import ledger, rebuild
