@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -43,8 +43,11 @@ def fields_of(texts: Texts, model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _kinds(annotation: Any) -> set[Any]:  # noqa: ANN401 - a type form
+    """The types that a value may have, whatever else is asked of it."""
     if get_origin(annotation) in (Union, UnionType):
-        return {get_origin(one) or one for one in get_args(annotation)}
+        return {kind for one in get_args(annotation) for kind in _kinds(one)}
+    if get_origin(annotation) is Annotated:
+        return _kinds(get_args(annotation)[0])
     return {get_origin(annotation) or annotation}
 
 

@@ -134,7 +134,7 @@ async def test_a_model_that_is_configured_by_hand_waits_until_everything_has_its
 
 async def test_a_replay_is_planned_begun_and_told(site: Site) -> None:
     chat_id = (await site.client.get("/api/chats")).json()[0]["id"]
-    asked = await press(site, "/work/replay/ask", stage="remember", chat_id=str(chat_id))
+    asked = await press(site, "/work/replay/ask", stage="remember", chat_id=str(chat_id), first="", last="")
     assert "2 run(s); their new outcome takes the place of 2 event(s)." in asked.text
     assert "The ship sinks." in asked.text
     assert (await press(site, "/work/replay", stage="remember", chat_id=str(chat_id))).status_code == 303
