@@ -84,7 +84,8 @@ def test_what_is_undone_leaves_the_projections_as_they_were(
     db.close()
 
 
-@settings(max_examples=100)
+@pytest.mark.slow
+@settings(max_examples=400)
 @given(story=stories(4), before=SOME, done=REWRITING)
 def test_what_is_done_in_one_branch_changes_no_other(
     fresh_path: Fresh, story: list[Act], before: list[Act], done: Act

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,7 +107,8 @@ def test_only_what_its_owner_witnessed_comes_back(
     db.close()
 
 
-@settings(max_examples=50)
+@pytest.mark.slow
+@settings(max_examples=300)
 @given(story=st.lists(TURNS, max_size=8), question=QUESTIONS, by_meaning=st.booleans())
 def test_what_is_found_does_not_depend_on_the_memories_of_others(
     fresh_path: Callable[[], Path],

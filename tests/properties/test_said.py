@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import apsw
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -321,7 +322,8 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
 )
 
 
-@settings(max_examples=100)
+@pytest.mark.slow
+@settings(max_examples=400)
 @given(st.lists(STEPS, max_size=16))
 def test_what_a_person_said_stands_however_often_the_stage_runs_again(
     fresh_path: Fresh, steps: list[Step]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import apsw
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -111,7 +112,8 @@ def test_superseding_leaves_exactly_what_a_fold_of_the_remaining_log_gives(
     db.close()
 
 
-@settings(max_examples=60)
+@pytest.mark.slow
+@settings(max_examples=240)
 @given(
     story=stories(3),
     first=MEMORIES,
