@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from store import ledger, replays
-from store.events import Payload
-from store.ledger import Route
+from store.events import MemoryWritten, Payload
+from store.ledger import Claim, Route
 from store.rows import rows
 from store.txn import Routes, Txn
 from tests.properties.simulation import SIMULATED
@@ -34,9 +34,16 @@ def finish_runs(which: int, found: Sequence[Payload], limit: int = 4) -> Act:
             ledger.finish(txn.connection, claim, "done" if wanted else "cancelled", now=txn.now)
             placed = [of_chat(txn.connection, claim.chat_id, which, one) for one in found]
             if wanted:
-                outcomes.record(txn, claim, [one for one in placed if one is not None])
+                outcomes.record(txn, claim, [_of_its_turn(claim, one) for one in placed if one is not None])
 
     return act
+
+
+def _of_its_turn(claim: Claim, found: Payload) -> Payload:
+    """What is remembered of no turn in particular is of the one that is answered."""
+    if claim.stage == REMEMBER.stage and isinstance(found, MemoryWritten) and found.turn_id is None:
+        return found.model_copy(update={"turn_id": claim.event_id})
+    return found
 
 
 def run_again(number: int, route: Route, first: int | None = None) -> Act:
